@@ -1,0 +1,43 @@
+/** The generated messages and service stubs of package `quantumtrader.policy.v1`. */
+export {
+  Change,
+  ChangeKind,
+  GlobalPolicy,
+  Limits,
+  ListPatch,
+  ModelsPatch,
+  Override,
+  OverridesChange,
+  PolicyPatch,
+  RankingsPatch,
+  RiskMode,
+  TradingState,
+  Version,
+} from './gen/quantumtrader/policy/v1/policy.js';
+export {
+  Cause,
+  Delivery,
+  Freshness,
+  GetRequest,
+  GetResponse,
+  PatchRequest,
+  PatchResponse,
+  PolicyServiceClient,
+  type PolicyServiceServer,
+  PolicyServiceService,
+  Preset,
+  ResetRequest,
+  ResetResponse,
+  UpdateRequest,
+  UpdateResponse,
+  View,
+  WatchRequest,
+  WatchResponse,
+  WatcherInfo,
+} from './gen/quantumtrader/policy/v1/policy_service.js';
+export { Any } from './gen/google/protobuf/any.js';
+export { Duration } from './gen/google/protobuf/duration.js';
+export { ListValue, NullValue, Struct, Value } from './gen/google/protobuf/struct.js';
+export { Timestamp } from './gen/google/protobuf/timestamp.js';
+export { BadRequest, ErrorInfo, RetryInfo } from './gen/google/rpc/error_details.js';
+export { Status } from './gen/google/rpc/status.js';

@@ -1,0 +1,46 @@
+import { status } from '@grpc/grpc-js';
+
+import type { Violation } from './domain/violation.js';
+
+/** Every error that a caller can see: its reason in ErrorInfo, its gRPC status, its HTTP status. */
+export const ERRORS = {
+  VALIDATION_FAILED: { grpc: status.INVALID_ARGUMENT, http: 422 },
+  MALFORMED_REQUEST: { grpc: status.INVALID_ARGUMENT, http: 400 },
+  REQUEST_ID_REUSED: { grpc: status.INVALID_ARGUMENT, http: 422 },
+  NAMESPACE_UNKNOWN: { grpc: status.NOT_FOUND, http: 404 },
+  VERSION_MISMATCH: { grpc: status.ABORTED, http: 409 },
+  EPOCH_UNKNOWN: { grpc: status.FAILED_PRECONDITION, http: 409 },
+  WRITE_QUEUE_FULL: { grpc: status.RESOURCE_EXHAUSTED, http: 503 },
+  REPLICA_BEHIND: { grpc: status.UNAVAILABLE, http: 503 },
+  STORE_UNAVAILABLE: { grpc: status.UNAVAILABLE, http: 503 },
+  OUTCOME_UNKNOWN: { grpc: status.UNAVAILABLE, http: 503 },
+  SHUTTING_DOWN: { grpc: status.UNAVAILABLE, http: 503 },
+  INTERNAL: { grpc: status.INTERNAL, http: 500 },
+} as const;
+
+export type ErrorReason = keyof typeof ERRORS;
+
+/** An error with a reason that callers can act on. Its message says how to mend it. */
+export class PolicyError extends Error {
+  override readonly name = 'PolicyError';
+  readonly reason: ErrorReason;
+  readonly violations: readonly Violation[];
+  /** When trying again makes sense, in milliseconds. Unset: the same call will fail again. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    reason: ErrorReason,
+    message: string,
+    details: { violations?: readonly Violation[]; retryAfterMs?: number; cause?: unknown } = {},
+  ) {
+    super(message, { cause: details.cause });
+    this.reason = reason;
+    this.violations = details.violations ?? [];
+    this.retryAfterMs = details.retryAfterMs;
+  }
+}
+
+export function invalid(violations: readonly Violation[]): PolicyError {
+  const text = violations.map((v) => `${v.field}: ${v.description}`).join('; ');
+  return new PolicyError('VALIDATION_FAILED', text, { violations });
+}
