@@ -1,4 +1,6 @@
 /** The generated messages and service stubs of package `quantumtrader.policy.v1`. */
+import './struct.js';
+
 export {
   Change,
   ChangeKind,
