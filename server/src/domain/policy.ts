@@ -32,3 +32,6 @@ export interface Policy extends Pick<
   systemHealth: JsonObject;
   customParams: JsonObject;
 }
+
+/** The part of a policy that always has a value; lists, maps and structs may be empty. */
+export type Scalars = Pick<Policy, 'riskMode' | 'maxRiskPerTrade' | 'maxPositions' | 'globalMinConfidence'>;

@@ -1,0 +1,58 @@
+import { type Limits, RiskMode, TradingState } from '@policystore/client/proto';
+
+import type { Policy } from './policy.js';
+
+/**
+ * The policy with every field at least as strict as the limits: a new policy that shares what did not change.
+ * Order and repetition of limits do not matter, and no field ever becomes looser.
+ */
+export function tighten(policy: Policy, limits: Limits): Policy {
+  return {
+    ...policy,
+    riskMode: lower(policy.riskMode, riskModeLimit(limits)),
+    allowedStrategies: fewer(
+      policy.allowedStrategies,
+      limits.blockAllStrategies ? policy.allowedStrategies : limits.blockStrategies,
+    ),
+    allowedSymbols: fewer(policy.allowedSymbols, limits.blockSymbols),
+    maxRiskPerTrade: lower(policy.maxRiskPerTrade, limits.maxRiskPerTrade),
+    maxPositions: lower(policy.maxPositions, limits.maxPositions),
+    globalMinConfidence: higher(policy.globalMinConfidence, limits.globalMinConfidence),
+  };
+}
+
+/** The strictest of the states; ACTIVE if there is none. Unknown and unspecified read as HALTED. */
+export function tightestState(states: readonly TradingState[]): TradingState {
+  return states.reduce((a, b) => lower(knownState(a), knownState(b)), TradingState.ACTIVE);
+}
+
+/** The trading state under these limits. An unspecified one does not limit. */
+export function limitedState(limits: readonly Limits[]): TradingState {
+  const states = limits.map((limit) => limit.tradingState);
+  return tightestState(states.filter((state) => state !== TradingState.UNSPECIFIED));
+}
+
+function knownState(state: TradingState): TradingState {
+  return state in TradingState && state !== TradingState.UNSPECIFIED ? state : TradingState.HALTED;
+}
+
+/** A mode that this server does not know comes from a newer one, and could be the strictest. */
+function riskModeLimit({ riskMode }: Limits): RiskMode | undefined {
+  if (riskMode === RiskMode.UNSPECIFIED) return undefined;
+  return riskMode in RiskMode ? riskMode : RiskMode.DEFENSIVE;
+}
+
+function lower<N extends number>(value: N, limit: N | undefined): N {
+  return limit !== undefined && limit < value ? limit : value;
+}
+
+function higher(value: number, limit: number | undefined): number {
+  return limit !== undefined && limit > value ? limit : value;
+}
+
+function fewer(names: string[], blocked: readonly string[]): string[] {
+  if (blocked.length === 0) return names;
+  const without = new Set(blocked);
+  const rest = names.filter((name) => !without.has(name));
+  return rest.length === names.length ? names : rest;
+}
