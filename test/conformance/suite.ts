@@ -1,0 +1,65 @@
+import type { LogBounds, PolicyStore } from '../../server/src/store/store.js';
+import { commitCases } from './commit-cases.js';
+import { conflictCases } from './conflict-cases.js';
+import { followCases } from './follow-cases.js';
+import { ROOMY, type Backend, type StoreHarness, type StorePair } from './harness.js';
+import { lifecycleCases } from './lifecycle-cases.js';
+import { loadCases } from './load-cases.js';
+import { propertyCases } from './property-cases.js';
+import { trimCases } from './trim-cases.js';
+import { valueCases } from './value-cases.js';
+
+export type { StoreHarness } from './harness.js';
+
+/** The promises of the store port, as tests that every backend runs. */
+export function describeStore(name: string, harness: StoreHarness): void {
+  describe(`store ${name}`, function () {
+    this.timeout(60_000);
+
+    let shared: StorePair | undefined;
+    const ofThisTest: PolicyStore[] = [];
+
+    async function openPair(bounds: LogBounds): Promise<StorePair> {
+      const store = await harness.open(bounds);
+      const second = harness.openSecond ? await harness.openSecond(bounds) : store;
+      return { store, second };
+    }
+
+    before(async () => {
+      shared = await openPair(ROOMY);
+    });
+    afterEach(async () => {
+      for (const store of ofThisTest.splice(0)) await store.close();
+    });
+    after(async () => {
+      if (shared) await closePair(shared);
+      await harness.close?.();
+    });
+
+    const backend: Backend = {
+      get shared() {
+        if (!shared) throw new Error('The store is opened before the first test');
+        return shared;
+      },
+      async open(bounds) {
+        const pair = await openPair(bounds);
+        ofThisTest.push(...new Set([pair.second, pair.store]));
+        return pair;
+      },
+    };
+
+    loadCases(backend);
+    commitCases(backend);
+    conflictCases(backend);
+    followCases(backend);
+    trimCases(backend);
+    valueCases(backend);
+    lifecycleCases(backend);
+    propertyCases(backend);
+  });
+}
+
+async function closePair({ store, second }: StorePair): Promise<void> {
+  await second.close();
+  await store.close();
+}
