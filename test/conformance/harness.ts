@@ -31,6 +31,8 @@ export interface StorePair {
 
 /** What the cases work with. */
 export interface Backend {
+  /** Whether `second` is another handle. */
+  readonly hasSecond: boolean;
   /** A pair with roomy bounds that all cases share. */
   readonly shared: StorePair;
   /** A pair of its own; closed after the test. */

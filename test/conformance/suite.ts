@@ -37,6 +37,7 @@ export function describeStore(name: string, harness: StoreHarness): void {
     });
 
     const backend: Backend = {
+      hasSecond: harness.openSecond !== undefined,
       get shared() {
         if (!shared) throw new Error('The store is opened before the first test');
         return shared;
