@@ -1,11 +1,4 @@
-import type {
-  Delivery,
-  GlobalPolicy,
-  PolicyPatch,
-  Preset,
-  Version,
-  View,
-} from '@policystore/client/proto';
+import type { Delivery, GlobalPolicy, PolicyPatch, Preset, Version, View } from '@policystore/client/proto';
 
 import type { FieldName } from '../domain/policy.js';
 
@@ -40,7 +33,8 @@ export interface WriteRequest {
 /** The fields of every write's response; `policy` only with validateOnly. */
 export interface WriteOutcome {
   readonly version: Version;
-  readonly patch: PolicyPatch;
+  /** Unset for a replay that the log no longer holds. */
+  readonly patch: PolicyPatch | undefined;
   readonly maskedFields: string[];
   readonly replayed: boolean;
   readonly policy: GlobalPolicy | undefined;

@@ -1,0 +1,100 @@
+import { GlobalPolicy, type Override, type PolicyPatch, TradingState } from '@policystore/client/proto';
+
+import { FIELDS, type FieldName, type Policy } from '../../domain/policy.js';
+import { touchedFields } from '../../domain/patch/patch.js';
+import { timestamp } from '../change.js';
+import { RankingsChunk } from './rankings-chunk.js';
+
+const NOTHING: GlobalPolicy = {
+  riskMode: 0,
+  allowedStrategies: [],
+  allowedSymbols: [],
+  maxRiskPerTrade: undefined,
+  maxPositions: undefined,
+  globalMinConfidence: undefined,
+  oppRankings: new Map(),
+  modelVersions: new Map(),
+  systemHealth: undefined,
+  customParams: undefined,
+  lastUpdated: undefined,
+  tradingState: TradingState.UNSPECIFIED,
+  overrides: [],
+};
+
+const SINGLE_FIELD: Record<Exclude<FieldName, 'opp_rankings'>, (policy: Policy) => Partial<GlobalPolicy>> = {
+  risk_mode: ({ riskMode }) => ({ riskMode }),
+  allowed_strategies: ({ allowedStrategies }) => ({ allowedStrategies }),
+  allowed_symbols: ({ allowedSymbols }) => ({ allowedSymbols }),
+  max_risk_per_trade: ({ maxRiskPerTrade }) => ({ maxRiskPerTrade }),
+  max_positions: ({ maxPositions }) => ({ maxPositions }),
+  global_min_confidence: ({ globalMinConfidence }) => ({ globalMinConfidence }),
+  model_versions: ({ modelVersions }) => ({ modelVersions }),
+  system_health: ({ systemHealth }) => ({ systemHealth }),
+  custom_params: ({ customParams }) => ({ customParams }),
+};
+
+/** What a policy says beyond its ten fields. */
+export interface OutputOnly {
+  /** Unset where the policy is trimmed: it would not say when these fields changed. */
+  readonly lastUpdated: number | undefined;
+  readonly tradingState: TradingState;
+  readonly overrides: Override[];
+}
+
+/**
+ * The encoded policy in one chunk per field. A chunk is built when somebody reads it and dropped when its field
+ * changes, so that the cost follows the change and not the policy.
+ */
+export class PolicyBytes {
+  readonly #policy: Policy;
+  readonly #chunks = new Map<FieldName, Uint8Array>();
+  #rankings: RankingsChunk | undefined;
+
+  /** @param policy The policy to encode; it may be changed in place if `changed` is called. */
+  constructor(policy: Policy) {
+    this.#policy = policy;
+  }
+
+  changed(patch: PolicyPatch): void {
+    for (const field of touchedFields(patch)) {
+      if (field === 'opp_rankings') this.#rankingsChanged(patch);
+      else this.#chunks.delete(field);
+    }
+  }
+
+  /** The chunks of a GlobalPolicy; an empty filter means every field. Valid until the next change. */
+  chunks(filter: readonly FieldName[], outputOnly: OutputOnly): Uint8Array[] {
+    const fields = filter.length === 0 ? FIELDS : filter;
+    const { lastUpdated, tradingState, overrides } = outputOnly;
+    return [
+      ...fields.map((field) => this.#chunk(field)),
+      GlobalPolicy.encode({
+        ...NOTHING,
+        lastUpdated: lastUpdated === undefined ? undefined : timestamp(lastUpdated),
+        tradingState,
+        overrides,
+      }).finish(),
+    ];
+  }
+
+  #rankingsChanged({ oppRankings }: PolicyPatch): void {
+    if (oppRankings === undefined || oppRankings.clear || oppRankings.remove.length > 0) {
+      this.#rankings = undefined;
+      return;
+    }
+    for (const [symbol, score] of oppRankings.put) this.#rankings?.put(symbol, score);
+  }
+
+  #chunk(field: FieldName): Uint8Array {
+    if (field === 'opp_rankings') {
+      this.#rankings ??= new RankingsChunk(this.#policy.oppRankings);
+      return this.#rankings.bytes;
+    }
+    let chunk = this.#chunks.get(field);
+    if (chunk === undefined) {
+      chunk = GlobalPolicy.encode({ ...NOTHING, ...SINGLE_FIELD[field](this.#policy) }).finish();
+      this.#chunks.set(field, chunk);
+    }
+    return chunk;
+  }
+}

@@ -1,0 +1,109 @@
+import type { Clock } from '../clock.js';
+import { type PolicyStore, StoreUnavailable, StoreUnusable } from '../store/store.js';
+import type { EngineLog } from './engine-log.js';
+import type { Journal } from './journal.js';
+import type { Lease } from './lease.js';
+
+/** Pauses between tries while the store is away, in milliseconds; each is jittered. */
+const RETRY = { first: 50, most: 1000 };
+
+export interface FollowerOptions {
+  readonly namespace: string;
+  readonly store: PolicyStore;
+  readonly journal: Journal;
+  readonly lease: Lease;
+  readonly clock: Clock;
+  readonly log: EngineLog;
+}
+
+/** Brings what others commit to the journal, and the store's confirmations to the lease. Never gives up. */
+export class Follower {
+  readonly #options: FollowerOptions;
+  readonly #abort = new AbortController();
+  #running: Promise<void> | undefined;
+  #lostBecause: string | undefined;
+
+  constructor(options: FollowerOptions) {
+    this.#options = options;
+  }
+
+  /** Starts following; resolves when the namespace was loaded for the first time, or the follower is closed. */
+  start(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#running = this.#run(resolve).finally(resolve);
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#abort.abort();
+    await this.#running;
+  }
+
+  async #run(loaded: () => void): Promise<void> {
+    const { journal } = this.#options;
+    let pause = RETRY.first;
+    while (!this.#abort.signal.aborted) {
+      try {
+        if (!journal.loaded) {
+          await journal.open();
+          loaded();
+        }
+        await this.#follow(() => {
+          pause = RETRY.first;
+        });
+      } catch (error) {
+        if (this.#abort.signal.aborted) return;
+        this.#lost(error);
+        await this.#sleep(pause * (0.5 + Math.random() / 2));
+        pause = Math.min(pause * 2, RETRY.most);
+      }
+    }
+  }
+
+  async #follow(onAnswer: () => void): Promise<void> {
+    const { namespace, store, journal, lease } = this.#options;
+    for await (const followed of store.follow(namespace, journal.replica.head, this.#abort.signal)) {
+      if (followed === 'gap') {
+        await journal.reload();
+        return;
+      }
+      await journal.ingest(followed.entries);
+      lease.confirm(followed.askedAt);
+      onAnswer();
+      this.#back();
+    }
+  }
+
+  #lost(error: unknown): void {
+    const { namespace, lease, log } = this.#options;
+    lease.lost();
+    if (!(error instanceof StoreUnavailable || error instanceof StoreUnusable)) {
+      log.failed({ namespace, error });
+      return;
+    }
+    if (this.#lostBecause === error.message) return;
+    this.#lostBecause = error.message;
+    log.storeLost({ namespace, error });
+  }
+
+  #back(): void {
+    if (this.#lostBecause === undefined) return;
+    this.#lostBecause = undefined;
+    this.#options.log.storeBack({ namespace: this.#options.namespace });
+  }
+
+  #sleep(ms: number): Promise<void> {
+    const { signal } = this.#abort;
+    return new Promise((resolve) => {
+      const cancel = this.#options.clock.after(ms, resolve);
+      signal.addEventListener(
+        'abort',
+        () => {
+          cancel();
+          resolve();
+        },
+        { once: true },
+      );
+    });
+  }
+}

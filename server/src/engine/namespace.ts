@@ -1,0 +1,95 @@
+import type { View } from '@policystore/client/proto';
+
+import type { Clock } from '../clock.js';
+import type { Defaults } from '../domain/defaults.js';
+import type { Policy } from '../domain/policy.js';
+import type { PolicyStore } from '../store/store.js';
+import { GetBytes } from './bytes/get-bytes.js';
+import type { EngineLog } from './engine-log.js';
+import { Follower } from './follower.js';
+import { Journal } from './journal.js';
+import { Lease } from './lease.js';
+import { ReadBarrier } from './read-barrier.js';
+import type {
+  GetQuery,
+  Namespace,
+  Watcher,
+  WatchOptions,
+  WatchSink,
+  WriteOutcome,
+  WriteRequest,
+} from './types.js';
+import { WatchHub } from './watch/hub.js';
+import { Writer } from './writer.js';
+
+export interface NamespaceOptions {
+  readonly namespace: string;
+  readonly store: PolicyStore;
+  readonly leaseMs: number;
+  /** What absent scalars of an Update and a Reset without preset take. */
+  readonly defaults: Defaults;
+  /** What the namespace is created with. */
+  readonly initial: Policy;
+  readonly log: EngineLog;
+  readonly clock: Clock;
+}
+
+/** One namespace: its journal, and the writer, reader and streams around it. */
+export class ServedNamespace implements Namespace {
+  readonly name: string;
+  readonly #journal: Journal;
+  readonly #getBytes: GetBytes;
+  readonly #writer: Writer;
+  readonly #barrier: ReadBarrier;
+  readonly #hub: WatchHub;
+  readonly #follower: Follower;
+
+  constructor(options: NamespaceOptions) {
+    this.name = options.namespace;
+    const lease = new Lease(options.leaseMs, options.clock);
+    const journal = new Journal(options);
+    const parts = { ...options, journal, lease };
+    this.#journal = journal;
+    this.#getBytes = new GetBytes(lease);
+    this.#writer = new Writer(parts);
+    this.#barrier = new ReadBarrier({ ...parts, writer: this.#writer });
+    this.#hub = new WatchHub({ ...parts, barrier: this.#barrier });
+    this.#follower = new Follower(parts);
+  }
+
+  get ready(): boolean {
+    return this.#journal.loaded;
+  }
+
+  start(): Promise<void> {
+    return this.#follower.start();
+  }
+
+  current(view: View): Buffer {
+    return this.#getBytes.current(this.#journal.replica, view);
+  }
+
+  async get({ view, ifVersionNot, minVersion, fresh }: GetQuery): Promise<Buffer> {
+    if (fresh) await this.#writer.confirm();
+    if (minVersion !== undefined) await this.#barrier.reach(minVersion);
+    const { replica } = this.#journal;
+    const { epoch, revision } = replica.head;
+    const isKnown = ifVersionNot?.epoch === epoch && ifVersionNot.revision === revision;
+    return isKnown ? this.#getBytes.notModified(replica) : this.current(view);
+  }
+
+  write(request: WriteRequest, signal?: AbortSignal): Promise<WriteOutcome> {
+    return this.#writer.write(request, signal);
+  }
+
+  watch(options: WatchOptions, sink: WatchSink): Watcher {
+    return this.#hub.watch(options, sink);
+  }
+
+  /** Streams are told first; then what is queued is settled; then the store is let go. */
+  async close(): Promise<void> {
+    this.#hub.close();
+    await this.#writer.close();
+    await this.#follower.close();
+  }
+}

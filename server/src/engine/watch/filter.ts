@@ -1,0 +1,47 @@
+import type { PolicyPatch } from '@policystore/client/proto';
+
+import { trimPatch } from '../../domain/patch/patch.js';
+import { FIELDS, type FieldName } from '../../domain/policy.js';
+import type { LoggedChange } from '../change.js';
+
+/** The fields that a watcher asked for. Watchers with the same fields share one filter and its encodings. */
+export class Filter {
+  /** In the contract's order; empty: all. */
+  readonly fields: readonly FieldName[];
+  readonly #set: ReadonlySet<FieldName>;
+
+  constructor(fields: readonly FieldName[]) {
+    this.#set = new Set(fields);
+    this.fields = FIELDS.filter((field) => this.#set.has(field));
+  }
+
+  get isWhole(): boolean {
+    return this.fields.length === 0;
+  }
+
+  matches({ fields }: LoggedChange): boolean {
+    return this.isWhole || fields.some((field) => this.#set.has(field));
+  }
+
+  trim(patch: PolicyPatch): PolicyPatch {
+    return this.isWhole ? patch : trimPatch(patch, this.#set);
+  }
+
+  trimNames(fields: readonly FieldName[]): FieldName[] {
+    return fields.filter((field) => this.isWhole || this.#set.has(field));
+  }
+}
+
+/** One filter per set of fields. */
+export class Filters {
+  readonly #byFields = new Map<string, Filter>();
+
+  for(fields: readonly FieldName[]): Filter {
+    const filter = new Filter(fields);
+    const key = filter.fields.join();
+    const known = this.#byFields.get(key);
+    if (known !== undefined) return known;
+    this.#byFields.set(key, filter);
+    return filter;
+  }
+}

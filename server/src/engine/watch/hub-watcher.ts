@@ -1,0 +1,184 @@
+import { Delivery } from '@policystore/client/proto';
+
+import type { PolicyError } from '../../errors.js';
+import type { Clock } from '../../clock.js';
+import type { PolicyStore } from '../../store/store.js';
+import { decodeEntry, type LoggedChange } from '../change.js';
+import type { Journal } from '../journal.js';
+import type { Watcher, WatchOptions, WatchSink } from '../types.js';
+import type { Filter } from './filter.js';
+import type { Messages } from './messages.js';
+
+export interface WatcherContext {
+  readonly namespace: string;
+  readonly store: PolicyStore;
+  readonly journal: Journal;
+  readonly messages: Messages;
+  readonly clock: Clock;
+  /** The watcher has ended, by either side. */
+  closed(watcher: HubWatcher): void;
+}
+
+/**
+ * One stream: a cursor over the replica's recent changes. It holds no messages of its own, so a reader that
+ * stops costs nothing; when the cursor has fallen out of the recent changes, a snapshot stands for them.
+ */
+export class HubWatcher implements Watcher {
+  readonly heartbeatMs: number;
+  readonly #context: WatcherContext;
+  readonly #sink: WatchSink;
+  readonly #filter: Filter;
+  readonly #snapshots: boolean;
+  /** The newest revision that was sent or found irrelevant. */
+  #cursor = 0;
+  /** The revision of the last message: what the next one follows. */
+  #sent = 0;
+  #sentAt = 0;
+  #state: 'starting' | 'live' | 'closed' = 'starting';
+  #blocked = false;
+  #unblocked: (() => void) | undefined;
+
+  constructor(context: WatcherContext, filter: Filter, options: WatchOptions, sink: WatchSink) {
+    this.#context = context;
+    this.#sink = sink;
+    this.#filter = filter;
+    this.#snapshots = options.delivery !== Delivery.PATCHES;
+    this.heartbeatMs = options.heartbeatMs;
+  }
+
+  resume(): void {
+    this.#blocked = false;
+    this.#unblocked?.();
+    this.#unblocked = undefined;
+    this.pump();
+  }
+
+  close(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#unblocked?.();
+    this.#context.closed(this);
+  }
+
+  end(error: PolicyError): void {
+    if (this.#state === 'closed') return;
+    this.close();
+    this.#sink.end(error);
+  }
+
+  /** Begins with a snapshot; `resync` where the reader had asked to go on from somewhere else. */
+  startWithSnapshot({ resync }: { resync: boolean }): void {
+    this.#state = 'live';
+    this.#sendSnapshot(resync);
+  }
+
+  /** Begins after `revision` of the current epoch, which the reader holds. */
+  async startAfter(revision: number): Promise<void> {
+    this.#cursor = this.#sent = revision;
+    if (!this.#snapshots && !(await this.#catchUp())) {
+      if (!this.isClosed) this.startWithSnapshot({ resync: true });
+      return;
+    }
+    if (this.isClosed) return;
+    this.#state = 'live';
+    this.pump();
+    if (this.#sent === revision) this.heartbeat();
+  }
+
+  /** Sends what the reader has not seen, as far as it can take it. */
+  pump(): void {
+    if (this.#state !== 'live') return;
+    if (this.#snapshots) this.#pumpSnapshot();
+    else this.#pumpPatches();
+  }
+
+  /** The replica was replaced: what the cursor meant is gone. */
+  replaced(): void {
+    this.#cursor = -1;
+    this.pump();
+  }
+
+  /** Heartbeats if the silence would otherwise reach the interval before `nextTick`. */
+  tick(nextTick: number): void {
+    if (nextTick - this.#sentAt > this.heartbeatMs) this.heartbeat();
+  }
+
+  heartbeat(): void {
+    if (this.#state !== 'live' || this.#blocked) return;
+    const { messages, journal } = this.#context;
+    const { replica } = journal;
+    this.#send(messages.heartbeat(replica, this.#sent), replica.head.revision);
+  }
+
+  get isClosed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  #pumpPatches(): void {
+    const { replica } = this.#context.journal;
+    while (!this.#blocked && this.#cursor !== replica.head.revision) {
+      const change = replica.recent.at(this.#cursor + 1);
+      if (change === undefined) this.#sendSnapshot(true);
+      else this.#sendPatch(change);
+    }
+  }
+
+  #pumpSnapshot(): void {
+    const { replica } = this.#context.journal;
+    if (this.#blocked || this.#cursor === replica.head.revision) return;
+    let relevant = 0;
+    for (let revision = this.#cursor + 1; revision <= replica.head.revision && relevant < 2; revision += 1) {
+      const change = replica.recent.at(revision);
+      if (change === undefined) relevant = 2;
+      else if (this.#filter.matches(change)) relevant += 1;
+    }
+    if (relevant > 0) this.#sendSnapshot(relevant > 1);
+    else this.#cursor = replica.head.revision;
+  }
+
+  /** Reads what the recent changes no longer hold from the log. False: the log does not hold it either. */
+  async #catchUp(): Promise<boolean> {
+    const { journal, store, namespace } = this.#context;
+    while (!this.isClosed) {
+      const { head, recent } = journal.replica;
+      if (this.#cursor === head.revision || recent.at(this.#cursor + 1) !== undefined) return true;
+      const range = { from: this.#cursor + 1, to: head.revision };
+      const page = await store.changes(namespace, range).catch(() => []);
+      if (!Array.isArray(page) || page.length === 0) return false;
+      for (const entry of page) {
+        await this.#writable();
+        if (entry.epoch !== head.epoch || entry.revision !== this.#cursor + 1) return false;
+        this.#sendPatch(decodeEntry(entry));
+      }
+    }
+    return true;
+  }
+
+  #writable(): Promise<void> {
+    if (!this.#blocked || this.isClosed) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#unblocked = resolve;
+    });
+  }
+
+  #sendPatch(change: LoggedChange): void {
+    this.#cursor = change.revision;
+    if (!this.#filter.matches(change)) return;
+    const { messages, journal } = this.#context;
+    this.#send(messages.patch(journal.replica, change, this.#filter, this.#sent), change.revision);
+  }
+
+  #sendSnapshot(resync: boolean): void {
+    const { messages, journal } = this.#context;
+    const { replica } = journal;
+    const message = messages.snapshot(replica, this.#filter, { previous: this.#sent, resync });
+    this.#send(message, replica.head.revision);
+  }
+
+  #send(message: Buffer, revision: number): void {
+    if (this.isClosed) return;
+    this.#cursor = this.#sent = revision;
+    this.#sentAt = this.#context.clock.now();
+    if (!this.#sink.write(message)) this.#blocked = true;
+  }
+}

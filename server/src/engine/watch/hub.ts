@@ -1,0 +1,112 @@
+import type { Version } from '@policystore/client/proto';
+
+import type { Clock } from '../../clock.js';
+import { PolicyError } from '../../errors.js';
+import type { PolicyStore } from '../../store/store.js';
+import type { Journal, JournalListener } from '../journal.js';
+import type { Lease } from '../lease.js';
+import type { ReadBarrier } from '../read-barrier.js';
+import type { Watcher, WatchOptions, WatchSink } from '../types.js';
+import { Filters } from './filter.js';
+import { HubWatcher, type WatcherContext } from './hub-watcher.js';
+import { Messages } from './messages.js';
+
+/** How often the hub looks for streams that were silent for too long. */
+const TICK_MS = 250;
+
+export interface HubOptions {
+  readonly namespace: string;
+  readonly store: PolicyStore;
+  readonly journal: Journal;
+  readonly lease: Lease;
+  readonly clock: Clock;
+  readonly barrier: ReadBarrier;
+}
+
+/** The streams of one namespace. */
+export class WatchHub implements JournalListener {
+  readonly #options: HubOptions;
+  readonly #context: WatcherContext;
+  readonly #filters = new Filters();
+  readonly #watchers = new Set<HubWatcher>();
+  #cancelTick: (() => void) | undefined;
+  #closed = false;
+
+  constructor(options: HubOptions) {
+    this.#options = options;
+    this.#context = {
+      ...options,
+      messages: new Messages(options.lease),
+      closed: (watcher) => this.#watchers.delete(watcher),
+    };
+    options.journal.listen(this);
+  }
+
+  /** @throws PolicyError STORE_UNAVAILABLE, SHUTTING_DOWN. */
+  watch(options: WatchOptions, sink: WatchSink): Watcher {
+    if (this.#closed) throw shuttingDown();
+    const { head } = this.#options.journal.replica;
+    const watcher = new HubWatcher(this.#context, this.#filters.for(options.fields), options, sink);
+    this.#watchers.add(watcher);
+    if (this.#cancelTick === undefined) this.#scheduleTick();
+    const { after } = options;
+    if (after === undefined) watcher.startWithSnapshot({ resync: false });
+    else if (after.epoch === head.epoch && after.revision <= head.revision) this.#start(watcher, after);
+    else void this.#startWhenReached(watcher, after);
+    return watcher;
+  }
+
+  advanced(): void {
+    for (const watcher of this.#watchers) watcher.pump();
+  }
+
+  replaced(): void {
+    for (const watcher of this.#watchers) watcher.replaced();
+  }
+
+  /** Ends every stream. */
+  close(): void {
+    this.#closed = true;
+    this.#cancelTick?.();
+    for (const watcher of this.#watchers) watcher.end(shuttingDown());
+  }
+
+  #start(watcher: HubWatcher, after: Version): void {
+    watcher.startAfter(after.revision).catch((error: unknown) => {
+      watcher.end(new PolicyError('INTERNAL', 'internal error', { cause: error }));
+    });
+  }
+
+  /** A version that this replica does not know: it may be behind, or the version is of a history that is gone. */
+  async #startWhenReached(watcher: HubWatcher, after: Version): Promise<void> {
+    try {
+      await this.#options.barrier.reach(after);
+      this.#start(watcher, after);
+    } catch (error) {
+      const isForeign = error instanceof PolicyError && error.reason === 'EPOCH_UNKNOWN';
+      if (isForeign) watcher.startWithSnapshot({ resync: true });
+      else if (error instanceof PolicyError) watcher.end(error);
+      else watcher.end(new PolicyError('INTERNAL', 'internal error', { cause: error }));
+    }
+  }
+
+  #scheduleTick(): void {
+    const { clock } = this.#options;
+    this.#cancelTick = clock.after(TICK_MS, () => {
+      this.#cancelTick = undefined;
+      const nextTick = clock.now() + TICK_MS;
+      for (const watcher of this.#watchers) watcher.tick(nextTick);
+      if (this.#watchers.size > 0) this.#scheduleTick();
+    });
+  }
+}
+
+function shuttingDown(): PolicyError {
+  return new PolicyError(
+    'SHUTTING_DOWN',
+    'the server is stopping: watch again, at another address if there is one',
+    {
+      retryAfterMs: 100,
+    },
+  );
+}

@@ -1,0 +1,126 @@
+import { type Cause, WatchResponse } from '@policystore/client/proto';
+
+import { lengthDelimited } from '../bytes/length-delimited.js';
+import { type LoggedChange, timestamp } from '../change.js';
+import { duration, type Lease } from '../lease.js';
+import type { Replica } from '../replica.js';
+import type { Filter } from './filter.js';
+
+/** WatchResponse.snapshot. */
+const SNAPSHOT_FIELD = 6;
+
+interface SnapshotOptions {
+  /** The revision that the message follows on its stream. */
+  readonly previous: number;
+  readonly resync: boolean;
+}
+
+/** Encodes what watchers get: each change once per filter, each snapshot once per filter and revision. */
+export class Messages {
+  readonly #lease: Lease;
+  readonly #patches = new WeakMap<LoggedChange, Map<Filter, EncodedPatch>>();
+  readonly #snapshots = new WeakMap<Filter, EncodedSnapshot>();
+
+  constructor(lease: Lease) {
+    this.#lease = lease;
+  }
+
+  patch(replica: Replica, change: LoggedChange, filter: Filter, previous: number): Buffer {
+    let byFilter = this.#patches.get(change);
+    if (byFilter === undefined) this.#patches.set(change, (byFilter = new Map<Filter, EncodedPatch>()));
+    let encoded = byFilter.get(filter);
+    if (encoded?.previous !== previous) {
+      const body = encoded?.body ?? this.#patchBody(replica, change, filter);
+      encoded = { previous, body, message: Buffer.concat([body, encode({ previous })]) };
+      byFilter.set(filter, encoded);
+    }
+    return encoded.message;
+  }
+
+  snapshot(replica: Replica, filter: Filter, { previous, resync }: SnapshotOptions): Buffer {
+    let encoded = this.#snapshots.get(filter);
+    if (encoded?.headId !== replica.head.id) {
+      encoded = {
+        headId: replica.head.id,
+        body: this.#snapshotBody(replica, filter),
+        previous: -1,
+        resync: false,
+        message: Buffer.alloc(0),
+      };
+      this.#snapshots.set(filter, encoded);
+    }
+    if (encoded.previous !== previous || encoded.resync !== resync) {
+      encoded.message = Buffer.concat([encoded.body, encode({ previous, resync, ...this.#state(replica) })]);
+      encoded.previous = previous;
+      encoded.resync = resync;
+    }
+    return encoded.message;
+  }
+
+  heartbeat(replica: Replica, previous: number): Buffer {
+    return encode({ version: replica.version, previous, ...this.#state(replica) });
+  }
+
+  #patchBody(replica: Replica, change: LoggedChange, filter: Filter): Buffer {
+    return encode({
+      version: { epoch: change.epoch, revision: change.revision },
+      event: { $case: 'patch', value: filter.trim(change.patch) },
+      cause: causeOf(change, filter),
+      ...this.#state(replica),
+    });
+  }
+
+  #snapshotBody(replica: Replica, filter: Filter): Buffer {
+    const newest = replica.recent.at(replica.head.revision);
+    const policy = replica.effectiveBytes.chunks(filter.fields, {
+      lastUpdated: filter.isWhole ? replica.commitTime : undefined,
+      tradingState: replica.tradingState,
+      overrides: replica.overrides,
+    });
+    const rest = encode({ version: replica.version, cause: newest && causeOf(newest, filter) });
+    return Buffer.concat([...lengthDelimited(SNAPSHOT_FIELD, policy), rest]);
+  }
+
+  /** What every message carries, whatever else it says. */
+  #state({
+    tradingState,
+    overrides,
+  }: Replica): Pick<WatchResponse, 'validFor' | 'tradingState' | 'overrides'> {
+    return { validFor: duration(this.#lease.remainingMs), tradingState, overrides };
+  }
+}
+
+interface EncodedPatch {
+  readonly body: Buffer;
+  readonly previous: number;
+  readonly message: Buffer;
+}
+
+interface EncodedSnapshot {
+  readonly headId: string;
+  readonly body: Buffer;
+  previous: number;
+  resync: boolean;
+  message: Buffer;
+}
+
+const NOTHING: WatchResponse = {
+  version: undefined,
+  previous: 0,
+  validFor: undefined,
+  tradingState: 0,
+  overrides: [],
+  event: undefined,
+  resync: false,
+  cause: undefined,
+};
+
+/** Encodes some fields of a WatchResponse; encodings of distinct fields may be concatenated. */
+function encode(part: Partial<WatchResponse>): Buffer {
+  return Buffer.from(WatchResponse.encode({ ...NOTHING, ...part }).finish());
+}
+
+function causeOf({ change, commitTime, fields }: LoggedChange, filter: Filter): Cause {
+  const { kind, actor, reason } = change;
+  return { kind, actor, reason, commitTime: timestamp(commitTime), fields: filter.trimNames(fields) };
+}

@@ -1,0 +1,73 @@
+import { PolicyError } from '../errors.js';
+import type { Verdict } from './draft.js';
+import type { PreparedWrite } from './prepare-write.js';
+
+/** What may wait, and what goes out in one commit: requests and bytes. */
+const MAX_QUEUED = { writes: 10_000, bytes: 64 * 1024 * 1024 };
+const MAX_BATCH = { writes: 256, bytes: 1024 * 1024 };
+
+/** A caller that waits for its verdict; without a write it asks only for the store's confirmation. */
+export interface Waiting {
+  readonly write: PreparedWrite | undefined;
+  resolve(verdict: Verdict): void;
+  reject(error: Error): void;
+}
+
+/** Writes in order of arrival, bounded. */
+export class WriteQueue {
+  #waiting: Waiting[] = [];
+  #bytes = 0;
+  #closed = false;
+
+  /** @throws PolicyError WRITE_QUEUE_FULL, SHUTTING_DOWN. */
+  push(write: PreparedWrite | undefined, signal?: AbortSignal): Promise<Verdict> {
+    if (this.#closed) throw new PolicyError('SHUTTING_DOWN', 'the server is stopping; try another address');
+    signal?.throwIfAborted();
+    const size = write?.size ?? 0;
+    if (this.#waiting.length >= MAX_QUEUED.writes || this.#bytes + size > MAX_QUEUED.bytes) {
+      const text = `${String(this.#waiting.length)} writes wait for the store already; slow down`;
+      throw new PolicyError('WRITE_QUEUE_FULL', text, { retryAfterMs: 200 });
+    }
+    return new Promise<Verdict>((resolve, reject) => {
+      const waiting: Waiting = { write, resolve, reject };
+      this.#waiting.push(waiting);
+      this.#bytes += size;
+      signal?.addEventListener('abort', () => {
+        if (this.#remove(waiting)) reject(signal.reason as Error);
+      });
+    });
+  }
+
+  /** The next batch, oldest first; empty when nothing waits. */
+  take(): Waiting[] {
+    let bytes = 0;
+    let count = 0;
+    for (const { write } of this.#waiting) {
+      bytes += write?.size ?? 0;
+      if (count > 0 && (count >= MAX_BATCH.writes || bytes > MAX_BATCH.bytes)) break;
+      count += 1;
+    }
+    return this.#removed(this.#waiting.splice(0, count));
+  }
+
+  takeAll(): Waiting[] {
+    return this.#removed(this.#waiting.splice(0));
+  }
+
+  /** Refuses what comes from now on. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  #remove(waiting: Waiting): boolean {
+    const index = this.#waiting.indexOf(waiting);
+    if (index < 0) return false;
+    this.#removed(this.#waiting.splice(index, 1));
+    return true;
+  }
+
+  #removed(waiting: Waiting[]): Waiting[] {
+    for (const { write } of waiting) this.#bytes -= write?.size ?? 0;
+    return waiting;
+  }
+}
