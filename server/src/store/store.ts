@@ -18,11 +18,7 @@ export interface PolicyStore {
    * compares. Entry i becomes revision `expected.revision + 1 + i`.
    * @throws StoreUnavailable; `sent` says whether the commit may have happened all the same.
    */
-  commit(
-    namespace: string,
-    expected: Head,
-    entries: readonly NewEntry[],
-  ): Promise<Committed | Conflict>;
+  commit(namespace: string, expected: Head, entries: readonly NewEntry[]): Promise<Committed | Conflict>;
 
   /**
    * Entries `from` to `to` (both inclusive), ascending. May stop early to bound the answer's bytes, but holds
