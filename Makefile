@@ -54,7 +54,7 @@ clean: ## remove what was built (the data of `make run` stays)
 
 test-node24: $(BUILT) ## run every test on Node 24, fetched through npm into .tools/
 	@npm install --silent --no-save --no-package-lock --prefix .tools/node24 $(NODE24)@24
-	@PATH='$(CURDIR)/.tools/node24/node_modules/$(NODE24)/bin':"$$PATH" $(MAKE) --no-print-directory test
+	@export PATH='$(CURDIR)/.tools/node24/node_modules/$(NODE24)/bin':"$$PATH" && node --version && $(MAKE) --no-print-directory test
 test-node24: NODE24 = node-$(shell node -p 'process.platform + "-" + process.arch')
 
 # The contract against the commit before, read through `git archive` so that a shallow clone is enough. Where there
