@@ -19,7 +19,7 @@ help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: $(BUILT) ## start the server; settings come from the environment: POLICY_STORE=redis://127.0.0.1:6379 make run
-	@node server/dist/main.js
+	@POLICY_LOG_FORMAT="$${POLICY_LOG_FORMAT:-pretty}" exec node server/dist/main.js
 
 test: $(BUILT) redis ## run every test; installs Redis through apt where it is missing and TEST_REDIS_URL is not set
 	@mocha 'test/**/*.test.ts'

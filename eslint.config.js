@@ -21,7 +21,7 @@ const zones = [
     message: `${layer}/ may import only itself${others.map((path) => `, ${path}`).join('')} (docs/architecture.md).`,
   })),
   {
-    target: './server/src/!(app).ts',
+    target: ['./server/src/!(app).ts', './server/src/config'],
     from: './server/src/store',
     except: ['./store.ts'],
     message: 'Only app.ts chooses a store; everything else knows the port, store/store.ts.',
