@@ -1,0 +1,148 @@
+import { type FieldViolation, PolicyStoreError } from './errors.js';
+import { type JsonObject } from './json.js';
+import { FIELDS } from './policy.js';
+import { type GlobalPolicy, type ListPatch, type PolicyPatch, RiskMode, TradingState } from './proto.js';
+
+/** A dictionary, as a plain object or as a Map. */
+export type Entries<V> = Readonly<Record<string, V>> | ReadonlyMap<string, V>;
+
+/** Change of a list. A plain array replaces it. Otherwise, in this order: clear, remove, add. */
+export type ListInput =
+  | readonly string[]
+  | {
+      readonly clear?: boolean | undefined;
+      readonly remove?: readonly string[] | undefined;
+      /** Appends the names that are not in the list yet. */
+      readonly add?: readonly string[] | undefined;
+    };
+
+/** Change of a dictionary, in this order: clear, remove, put. */
+export interface EntriesInput<V> {
+  readonly clear?: boolean | undefined;
+  readonly remove?: readonly string[] | undefined;
+  readonly put?: Entries<V> | undefined;
+}
+
+interface ScalarInput {
+  readonly riskMode?: RiskMode | undefined;
+  readonly maxRiskPerTrade?: number | undefined;
+  readonly maxPositions?: number | undefined;
+  readonly globalMinConfidence?: number | undefined;
+}
+
+/** The fields to change; the others stay. */
+export interface PatchInput extends ScalarInput {
+  readonly allowedStrategies?: ListInput | undefined;
+  readonly allowedSymbols?: ListInput | undefined;
+  readonly oppRankings?: EntriesInput<number> | undefined;
+  readonly modelVersions?: EntriesInput<string> | undefined;
+  /** JSON merge patch (RFC 7396): null removes a member, an object merges, all else replaces. */
+  readonly systemHealth?: JsonObject | undefined;
+  /** JSON merge patch, as systemHealth. */
+  readonly customParams?: JsonObject | undefined;
+}
+
+/**
+ * A whole policy. Absent scalars take the server's defaults; absent lists, dictionaries and structs become empty.
+ * A Policy that was read can be passed: what is output only is ignored.
+ */
+export interface PolicyInput extends ScalarInput {
+  readonly allowedStrategies?: readonly string[] | undefined;
+  readonly allowedSymbols?: readonly string[] | undefined;
+  readonly oppRankings?: Entries<number> | undefined;
+  readonly modelVersions?: Entries<string> | undefined;
+  readonly systemHealth?: JsonObject | undefined;
+  readonly customParams?: JsonObject | undefined;
+}
+
+const WRITABLE: readonly string[] = Object.values(FIELDS);
+const OUTPUT_ONLY: readonly string[] = ['lastUpdated', 'tradingState', 'overrides'];
+
+/** @throws TypeError for an unknown field, PolicyStoreError where the wire has no room for a value. */
+export function writePatch(input: PatchInput): PolicyPatch {
+  checkNames('the patch', input, WRITABLE);
+  return {
+    ...writeScalars(input),
+    allowedStrategies: input.allowedStrategies && writeList('allowedStrategies', input.allowedStrategies),
+    allowedSymbols: input.allowedSymbols && writeList('allowedSymbols', input.allowedSymbols),
+    oppRankings: input.oppRankings && writeEntries('oppRankings', input.oppRankings),
+    modelVersions: input.modelVersions && writeEntries('modelVersions', input.modelVersions),
+    systemHealth: input.systemHealth,
+    customParams: input.customParams,
+  };
+}
+
+/** @throws as writePatch. */
+export function writePolicy(input: PolicyInput): GlobalPolicy {
+  checkNames('the policy', input, [...WRITABLE, ...OUTPUT_ONLY]);
+  return {
+    ...writeScalars(input),
+    allowedStrategies: [...(input.allowedStrategies ?? [])],
+    allowedSymbols: [...(input.allowedSymbols ?? [])],
+    oppRankings: toMap(input.oppRankings),
+    modelVersions: toMap(input.modelVersions),
+    systemHealth: input.systemHealth,
+    customParams: input.customParams,
+    lastUpdated: undefined,
+    tradingState: TradingState.UNSPECIFIED,
+    overrides: [],
+  };
+}
+
+function writeList(field: string, input: ListInput): ListPatch {
+  if (isArray(input)) return { clear: true, remove: [], add: [...input] };
+  checkNames(field, input, ['clear', 'remove', 'add']);
+  return { clear: input.clear ?? false, remove: [...(input.remove ?? [])], add: [...(input.add ?? [])] };
+}
+
+function writeEntries<V>(field: string, input: EntriesInput<V>) {
+  checkNames(field, input, ['clear', 'remove', 'put']);
+  return { clear: input.clear ?? false, remove: [...(input.remove ?? [])], put: toMap(input.put) };
+}
+
+/** Only what cannot be sent is refused; the rules themselves are the server's. */
+function writeScalars(input: ScalarInput) {
+  const { riskMode, maxRiskPerTrade, maxPositions, globalMinConfidence } = input;
+  const violations: FieldViolation[] = [];
+  const check = (field: string, value: unknown, fits: (value: unknown) => boolean, description: string) => {
+    if (value !== undefined && !fits(value)) violations.push({ field, description });
+  };
+  check('risk_mode', riskMode, isInt32, 'must be a RiskMode');
+  check('max_risk_per_trade', maxRiskPerTrade, isNumber, 'must be a number');
+  check('max_positions', maxPositions, isInt32, 'must be an integer');
+  check('global_min_confidence', globalMinConfidence, isNumber, 'must be a number');
+  if (violations.length > 0) {
+    const text = violations.map(({ field, description }) => `${field}: ${description}`).join('; ');
+    throw new PolicyStoreError('INVALID_ARGUMENT', text, { reason: 'VALIDATION_FAILED', violations });
+  }
+  return { riskMode: riskMode ?? RiskMode.UNSPECIFIED, maxRiskPerTrade, maxPositions, globalMinConfidence };
+}
+
+function isNumber(value: unknown): boolean {
+  return typeof value === 'number';
+}
+
+function isInt32(value: unknown): boolean {
+  return typeof value === 'number' && (value | 0) === value;
+}
+
+/** Array.isArray does not tell readonly arrays apart. */
+function isArray(input: ListInput): input is readonly string[] {
+  return Array.isArray(input);
+}
+
+function toMap<V>(entries: Entries<V> = {}): Map<string, V> {
+  return isMap(entries) ? new Map(entries) : new Map(Object.entries(entries));
+}
+
+function isMap<V>(entries: Entries<V>): entries is ReadonlyMap<string, V> {
+  return entries instanceof Map;
+}
+
+/** A misspelt name would be a change that silently does not happen. */
+function checkNames(where: string, input: object, known: readonly string[]): void {
+  const unknown = Object.keys(input).find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw new TypeError(`${where} has no field ${JSON.stringify(unknown)}; it has ${known.join(', ')}`);
+  }
+}

@@ -1,0 +1,112 @@
+import { type FieldName, type PolicyOf } from './policy.js';
+import { type View } from './proto.js';
+import { type Version } from './version.js';
+
+export interface ClientOptions {
+  /**
+   * Where servers are, `host:port`, as a list or separated by commas. One is used as long as it works. Default:
+   * `POLICY_ADDR` in the environment, else 127.0.0.1:50051.
+   */
+  readonly addresses?: string | readonly string[] | undefined;
+  /** Default: `POLICY_NAMESPACE` in the environment, else `default`. */
+  readonly namespace?: string | undefined;
+  /** Sent as a bearer token with every call. Default: `POLICY_TOKEN` in the environment, else none. */
+  readonly token?: string | undefined;
+  /** What this program is, such as `executor`: recorded with its changes. */
+  readonly name?: string | undefined;
+  /** How long a call may take, retries included, in milliseconds. Default 5,000. Watches have no deadline. */
+  readonly deadlineMs?: number | undefined;
+}
+
+export interface CallOptions {
+  /** Ends the call; it rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** How long this call may take, retries included, in milliseconds. Default: the client's. */
+  readonly deadlineMs?: number | undefined;
+}
+
+export interface GetOptions extends CallOptions {
+  /** Default EFFECTIVE: what executors obey. */
+  readonly view?: View | undefined;
+  /** Saves the transfer when this is still the current version: the answer is then `notModified`. */
+  readonly ifVersionNot?: Version | undefined;
+  /** What the answer must not be older than. What this client has seen before is minded without asking. */
+  readonly minVersion?: Version | undefined;
+  /** Ask the store, so that the answer holds every change acknowledged before the call. Default: memory will do. */
+  readonly fresh?: boolean | undefined;
+}
+
+export interface WriteOptions extends CallOptions {
+  /** Write only if no field that this write touches changed since; else ABORTED `VERSION_MISMATCH`. */
+  readonly expectedVersion?: Version | undefined;
+  /** Recorded with the change. At most 1,024 characters. */
+  readonly reason?: string | undefined;
+  /**
+   * Makes retries safe, also those of a restarted program that kept the id. Default: a new one for each call.
+   * Empty: the write is never tried twice.
+   */
+  readonly requestId?: string | undefined;
+  /** Run every check and answer the would-be policy; commit nothing. */
+  readonly validateOnly?: boolean | undefined;
+}
+
+/** A policy that somebody holds: what `get` answers, or an event of a watch. */
+export interface Held<F extends FieldName = never> {
+  readonly policy: PolicyOf<F>;
+  readonly version: Version;
+}
+
+export interface WatchOptions<F extends FieldName = never> {
+  /** Go on from here: only what comes after it. Default: begin with a snapshot. */
+  readonly after?: Held<F> | undefined;
+  /** Only changes that touch these fields, trimmed to them. Default: all. */
+  readonly fields?: readonly F[] | undefined;
+  /**
+   * Default `patches`: every change, one by one. `snapshots`: the newest policy; a slow reader skips older ones.
+   */
+  readonly delivery?: 'patches' | 'snapshots' | undefined;
+  /**
+   * The longest silence of a healthy server, 1,000 to 60,000 ms. After two and a half times that the connection is
+   * given up and another one made. Default 5,000.
+   */
+  readonly heartbeatMs?: number | undefined;
+  /** Ends the watch; its iterator rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A longer timer overflows and fires at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** @throws RangeError unless it is a positive number of milliseconds; what no timer can hold is cut. */
+export function readDeadline(ms: number): number {
+  if (!(ms > 0)) throw new RangeError(`deadlineMs must be a positive number of milliseconds, not ${ms}`);
+  return Math.min(ms, MAX_TIMER_MS);
+}
+
+/** @throws RangeError outside what servers accept. */
+export function readHeartbeat(ms = 5_000): number {
+  if (!(ms >= 1_000 && ms <= 60_000)) throw new RangeError(`heartbeatMs must be 1000 to 60000, not ${ms}`);
+  return ms;
+}
+
+/** @throws TypeError when no address is left. */
+export function readAddresses(option: string | readonly string[] | undefined): readonly string[] {
+  const given = option ?? nonEmpty(process.env['POLICY_ADDR']) ?? '127.0.0.1:50051';
+  const list = typeof given === 'string' ? given.split(',') : given;
+  const addresses = list.map((address) => address.trim()).filter((address) => address !== '');
+  if (addresses.length === 0)
+    throw new TypeError('addresses is empty; give host:port, such as 127.0.0.1:50051');
+  return addresses;
+}
+
+export function readNamespace(option: string | undefined): string {
+  return option ?? nonEmpty(process.env['POLICY_NAMESPACE']) ?? 'default';
+}
+
+export function readToken(option: string | undefined): string | undefined {
+  return nonEmpty(option ?? process.env['POLICY_TOKEN']);
+}
+
+function nonEmpty(text: string | undefined): string | undefined {
+  return text === '' ? undefined : text;
+}

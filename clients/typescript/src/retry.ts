@@ -1,0 +1,53 @@
+import { PolicyStoreError } from './errors.js';
+import { type Timing } from './timing.js';
+
+const FIRST_BACKOFF_MS = 50;
+const MAX_BACKOFF_MS = 5_000;
+
+/** How long to wait before try `failures + 1`: exponential with full jitter, so that clients do not return in step. */
+export function backoffMs(failures: number, timing: Timing): number {
+  return timing.random() * Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** failures);
+}
+
+export interface RetryOptions {
+  /** When to give up, on the clock of `timing`. */
+  readonly deadline: number;
+  /** How many addresses there are to go through without waiting. */
+  readonly addresses: number;
+  /** False: a second try might do the work twice. */
+  readonly safe: boolean;
+  readonly signal: AbortSignal;
+  readonly timing: Timing;
+}
+
+/**
+ * Tries until it works, the error is final or the time is up; then fails with the last error, which says more than
+ * the deadline does. `attempt` gets the milliseconds it may take: with several addresses half of what is left, so
+ * that one that swallows packets does not use up the time of the others.
+ */
+export async function retry<T>(
+  attempt: (timeoutMs: number) => Promise<T>,
+  options: RetryOptions,
+): Promise<T> {
+  const { deadline, addresses, timing } = options;
+  for (let failures = 1; ; failures += 1) {
+    const left = Math.max(0, deadline - timing.now());
+    try {
+      return await attempt(addresses > 1 ? left / 2 : left);
+    } catch (error) {
+      if (!options.safe || !isTransient(error)) throw error;
+      const waitMs =
+        failures < addresses ? 0 : (error.retryAfterMs ?? 0) + backoffMs(failures - addresses, timing);
+      if (timing.now() + waitMs >= deadline) throw error;
+      await timing.sleep(waitMs, options.signal);
+    }
+  }
+}
+
+/** Whether another try, best at another address, may work. */
+export function isTransient(error: unknown): error is PolicyStoreError {
+  return (
+    error instanceof PolicyStoreError &&
+    (error.code === 'UNAVAILABLE' || error.code === 'DEADLINE_EXCEEDED' || error.retryAfterMs !== undefined)
+  );
+}

@@ -1,0 +1,147 @@
+import { hostname } from 'node:os';
+
+import { type Metadata } from '@grpc/grpc-js';
+
+import { type Channels } from '../channels.js';
+import { writeDuration } from '../duration.js';
+import { PolicyStoreError, type StatusName } from '../errors.js';
+import { isClosed, type Operation, type Operations } from '../operations.js';
+import { readHeartbeat, type WatchOptions } from '../options.js';
+import { type FieldName } from '../policy.js';
+import { Delivery, type WatchRequest } from '../proto.js';
+import { backoffMs } from '../retry.js';
+import { type Session } from '../session.js';
+import { type Timing } from '../timing.js';
+import { type WatchEvent } from './events.js';
+import { Follower, Gap } from './follower.js';
+import { receive } from './receive.js';
+
+/** Trying again cannot help. */
+const FINAL: ReadonlySet<StatusName> = new Set([
+  'INVALID_ARGUMENT',
+  'NOT_FOUND',
+  'PERMISSION_DENIED',
+  'UNAUTHENTICATED',
+  'FAILED_PRECONDITION',
+  'OUT_OF_RANGE',
+  'UNIMPLEMENTED',
+]);
+
+/** A connection is given up after this many heartbeat intervals without a message. */
+const PATIENCE = 2.5;
+
+const STOPPED = new Error('the watch was left');
+
+/** What a watch needs of its client. */
+export interface WatchContext {
+  readonly namespace: string;
+  readonly name: string;
+  readonly metadata: Metadata;
+  readonly channels: Channels;
+  readonly operations: Operations;
+  readonly session: Session;
+  readonly timing: Timing;
+}
+
+/** The events of a watch; see PolicyClient.watch. It connects when first iterated. */
+export class PolicyWatch<F extends FieldName = never> implements AsyncIterableIterator<WatchEvent<F>> {
+  readonly #context: WatchContext;
+  readonly #options: WatchOptions<F>;
+  readonly #heartbeatMs: number;
+  readonly #follower: Follower;
+  readonly #events: AsyncGenerator<WatchEvent, undefined, undefined>;
+  #operation: Operation | undefined;
+  #reconnects = 0;
+  #gaps = 0;
+
+  constructor(options: WatchOptions<F>, context: WatchContext) {
+    this.#context = context;
+    this.#options = options;
+    this.#heartbeatMs = readHeartbeat(options.heartbeatMs);
+    this.#follower = new Follower(options.fields ?? [], options.after);
+    this.#events = this.#run();
+  }
+
+  /** How often the watch has connected again. */
+  get reconnects(): number {
+    return this.#reconnects;
+  }
+
+  /** How often a stream did not continue what was held. A healthy server never does this. */
+  get gaps(): number {
+    return this.#gaps;
+  }
+
+  next(): Promise<IteratorResult<WatchEvent<F>, undefined>> {
+    return this.#events.next();
+  }
+
+  /** Ends the watch, also while `next` waits, which then answers that it is done. */
+  async return(): Promise<IteratorResult<WatchEvent<F>, undefined>> {
+    this.#operation?.abort(STOPPED);
+    await this.#events.return(undefined);
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async *#run(): AsyncGenerator<WatchEvent, undefined, undefined> {
+    const operation = this.#context.operations.begin(this.#options.signal);
+    this.#operation = operation;
+    try {
+      yield* this.#follow(operation.signal);
+    } catch (error) {
+      if (error !== STOPPED && !isClosed(error)) throw error;
+    } finally {
+      operation.end();
+    }
+    return undefined;
+  }
+
+  async *#follow(signal: AbortSignal): AsyncGenerator<WatchEvent, never, undefined> {
+    const { channels, metadata, session, timing } = this.#context;
+    let resume = true;
+    for (let failures = 0; ; failures += 1) {
+      const channel = channels.use();
+      const open = () => channel.stub.watch(this.#request(resume), metadata);
+      let continues = false;
+      let waitMs = 0;
+      try {
+        for await (const message of receive(open, this.#heartbeatMs * PATIENCE, signal)) {
+          const event = this.#follower.take(message);
+          if (this.#follower.version) session.observe(this.#follower.version);
+          if (event) yield resume ? event : { ...event, resync: true };
+          continues = true;
+          resume = true;
+          failures = 0;
+        }
+      } catch (error) {
+        if (error instanceof Gap) {
+          this.#gaps += 1;
+          // The server's idea of what follows does not fit: begin with a snapshot.
+          if (!continues) resume = false;
+        } else if (!(error instanceof PolicyStoreError) || FINAL.has(error.code)) {
+          throw error;
+        } else {
+          waitMs = error.retryAfterMs ?? 0;
+        }
+      }
+      channel.leave();
+      this.#reconnects += 1;
+      await timing.sleep(waitMs + backoffMs(failures, timing), signal);
+    }
+  }
+
+  #request(resume: boolean): WatchRequest {
+    return {
+      namespace: this.#context.namespace,
+      after: resume ? this.#follower.version : undefined,
+      delivery: this.#options.delivery === 'snapshots' ? Delivery.SNAPSHOTS : Delivery.PATCHES,
+      fields: [...(this.#options.fields ?? [])],
+      heartbeatInterval: writeDuration(this.#heartbeatMs),
+      watcher: { component: this.#context.name, instance: `${hostname()}:${process.pid}` },
+    };
+  }
+}
