@@ -1,0 +1,130 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+import type { Logger } from 'pino';
+
+import { BadSettings, type Config } from './config/config.js';
+import { createEngine } from './engine/engine.js';
+import type { EngineLog } from './engine/engine-log.js';
+import type { Engine } from './engine/types.js';
+import { PolicyError } from './errors.js';
+import { createCallLog } from './grpc/call-log.js';
+import { createGrpcServer } from './grpc/grpc-server.js';
+import { createEngineLog } from './log-engine.js';
+import { createMemoryStore } from './store/memory/memory-store.js';
+import { createRedisStore } from './store/redis/store.js';
+import { createSqliteStore } from './store/sqlite/sqlite-store.js';
+import { parseSqliteUrl } from './store/sqlite/sqlite-url.js';
+import { type PolicyStore, StoreUnavailable, StoreUnusable } from './store/store.js';
+import { commandsFor } from './welcome.js';
+
+/** Pause between tries to reach the store at the start. */
+const RETRY_MS = 1000;
+
+export interface App {
+  /** Where gRPC listens, with the port that a 0 became. */
+  readonly grpcAddress: string;
+  /**
+   * Resolves when every namespace is served, or the app was closed before. Waits for a store that is away.
+   * @throws StoreUnusable when waiting will not help.
+   */
+  readonly ready: Promise<void>;
+  /** Watches end with SHUTTING_DOWN, queued writes settle, calls under way finish, then all is freed. */
+  close(): Promise<void>;
+}
+
+/**
+ * Wires the server together. It listens when this resolves; until the store was reached, calls are answered
+ * STORE_UNAVAILABLE and health NOT_SERVING.
+ * @throws BadSettings for a store URL that cannot be used; ListenError.
+ */
+export async function createApp(config: Config, log: Logger): Promise<App> {
+  const store = openStore(config);
+  const closing = new AbortController();
+  let engine: Engine | undefined;
+  const served = { namespace: (name: string) => (engine ?? notReached()).namespace(name) };
+  const grpc = await createGrpcServer(served, config.grpcAddress, createCallLog(log)).catch(async (error) => {
+    await store.close();
+    throw error;
+  });
+
+  async function start(): Promise<void> {
+    await reachStore(store, config, log, closing.signal);
+    if (closing.signal.aborted) return;
+    engine = createEngine({ ...config, store, log: engineLog(config, grpc.address, log) });
+    await engine.ready;
+    if (!closing.signal.aborted) grpc.setServing(true);
+  }
+
+  return {
+    grpcAddress: grpc.address,
+    ready: start(),
+    async close() {
+      closing.abort();
+      grpc.setServing(false);
+      await engine?.close();
+      await grpc.close();
+      await store.close();
+    },
+  };
+}
+
+function openStore({ store: { scheme, text }, logBounds }: Config): PolicyStore {
+  try {
+    switch (scheme) {
+      case 'memory':
+        return createMemoryStore(logBounds);
+      case 'sqlite':
+        return createSqliteStore(parseSqliteUrl(text), logBounds);
+      case 'redis':
+      case 'rediss':
+      case 'redis+sentinel':
+      case 'redis+cluster':
+        return createRedisStore(text, logBounds);
+    }
+  } catch (error) {
+    if (error instanceof StoreUnusable) throw new BadSettings([`POLICY_STORE (--store): ${error.message}`]);
+    throw error;
+  }
+}
+
+/** Tries until the store answers or `signal` aborts, and tells each new reason once. */
+async function reachStore(
+  store: PolicyStore,
+  config: Config,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  let told = '';
+  while (!signal.aborted) {
+    try {
+      for (const warning of await store.connect()) log.warn(warning);
+      return;
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error;
+      if (error.message !== told) {
+        const where = config.effective['POLICY_STORE'] ?? '';
+        log.error(
+          `the store cannot be reached: ${error.message}. Trying again every second; ` +
+            `start it, or correct POLICY_STORE (now ${where}).`,
+        );
+        told = error.message;
+      }
+      await delay(RETRY_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
+
+function engineLog(config: Config, address: string, log: Logger): EngineLog {
+  return createEngineLog({
+    log,
+    store: config.effective['POLICY_STORE'] ?? '',
+    creationSettings: config.creationSettings,
+    command: commandsFor(address).buf,
+  });
+}
+
+function notReached(): never {
+  throw new PolicyError('STORE_UNAVAILABLE', 'the store was not reached yet: no policy is known', {
+    retryAfterMs: RETRY_MS,
+  });
+}

@@ -1,0 +1,180 @@
+import { readFileSync } from 'node:fs';
+
+import { type Defaults, parseDefaults } from '../domain/defaults.js';
+import { parseInitial } from '../domain/initial.js';
+import type { Policy } from '../domain/policy.js';
+import { policyOf, presetPolicy, presets } from '../domain/presets.js';
+import { LOG_FORMATS, LOG_LEVELS, type LogOptions } from '../log.js';
+import type { LogBounds } from '../store/store.js';
+import { type Given, readGiven, SETTING_NAMES, type SettingName, SETTINGS } from './settings.js';
+import { parseStoreUrl, redactUrl, type StoreUrl } from './store-url.js';
+import {
+  type Address,
+  BadValue,
+  oneOf,
+  parseAddress,
+  parseLease,
+  parseLogBytes,
+  parseLogChanges,
+  parseNamespaces,
+  parseSwitch,
+} from './values.js';
+
+/** Everything that the server is told, checked. */
+export interface Config {
+  readonly store: StoreUrl;
+  readonly logBounds: LogBounds;
+  readonly grpcAddress: string;
+  /** Whether others can reach the address, without encryption and identities. */
+  readonly exposed: boolean;
+  readonly namespaces: readonly string[];
+  readonly leaseMs: number;
+  readonly defaults: Defaults;
+  readonly initial: Policy;
+  readonly log: LogOptions;
+  /** The settings in effect as text, by environment name, without secrets. */
+  readonly effective: Readonly<Record<string, string>>;
+  /** Given settings that matter only when a namespace is created. */
+  readonly creationSettings: readonly string[];
+}
+
+/** Settings that the server cannot start with; one problem per line. */
+export class BadSettings extends Error {
+  override readonly name = 'BadSettings';
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+  }
+}
+
+/**
+ * Reads the settings from flags and environment.
+ * @throws BadSettings with every problem; CommanderError after help, version or a bad flag.
+ */
+export function readConfig(argv: readonly string[], version: string, isTerminal: boolean): Config {
+  const given = readGiven(argv, version);
+  const texts = withFallbacks(given, isTerminal);
+  const problems: string[] = [];
+  const read = <Value>(name: SettingName, parse: (text: string) => Value): Value | undefined => {
+    try {
+      return parse(texts[name] ?? '');
+    } catch (error) {
+      if (!(error instanceof BadValue)) throw error;
+      problems.push(complaint(name, texts[name] ?? '', error.message));
+      return undefined;
+    }
+  };
+
+  const insecure = read('insecure', parseSwitch);
+  const address = read('grpcAddr', (text) => refuseExposure(parseAddress(text), insecure));
+  const store = read('store', parseStoreUrl);
+  const maxEntries = read('logMaxChanges', parseLogChanges);
+  const maxBytes = read('logMaxBytes', parseLogBytes);
+  const namespaces = read('namespaces', parseNamespaces);
+  const leaseMs = read('lease', parseLease);
+  const level = read('logLevel', oneOf(LOG_LEVELS));
+  const format = read('logFormat', oneOf(LOG_FORMATS));
+  const defaults = readDefaults(given, problems);
+  const initial = read('initial', (text) => readInitial(text, defaults ?? presets.default));
+  if (
+    insecure === undefined ||
+    address === undefined ||
+    store === undefined ||
+    maxEntries === undefined ||
+    maxBytes === undefined ||
+    namespaces === undefined ||
+    leaseMs === undefined ||
+    level === undefined ||
+    format === undefined ||
+    defaults === undefined ||
+    initial === undefined
+  ) {
+    throw new BadSettings(problems);
+  }
+  return {
+    store,
+    logBounds: { maxEntries, maxBytes },
+    grpcAddress: address.text,
+    exposed: !address.loopback,
+    namespaces,
+    leaseMs,
+    defaults,
+    initial,
+    log: { level, format },
+    effective: effectiveSettings(texts),
+    creationSettings: CREATION_SETTINGS.filter((name) => given[name] !== undefined).map(
+      (name) => SETTINGS[name].env,
+    ),
+  };
+}
+
+const PRESET_NAMES = Object.keys(presets) as (keyof typeof presets)[];
+
+/** Settings that only a new namespace takes its policy from. */
+const CREATION_SETTINGS = [
+  'initial',
+  'riskMode',
+  'maxRiskPerTrade',
+  'maxPositions',
+  'confidenceThreshold',
+] as const satisfies readonly SettingName[];
+
+function withFallbacks(given: Given, isTerminal: boolean): Given {
+  const texts: Given = {};
+  for (const name of SETTING_NAMES) {
+    const text = given[name] ?? SETTINGS[name].fallback;
+    if (text !== undefined) texts[name] = text;
+  }
+  return { logFormat: isTerminal ? 'pretty' : 'json', ...texts };
+}
+
+function readDefaults(given: Given, problems: string[]): Defaults | undefined {
+  const names = ['riskMode', 'maxRiskPerTrade', 'maxPositions', 'confidenceThreshold'] as const;
+  try {
+    return parseDefaults(Object.fromEntries(names.map((name) => [SETTINGS[name].env, given[name]])));
+  } catch (error) {
+    problems.push(messageOf(error));
+    return undefined;
+  }
+}
+
+/** A preset, or the policy in a file; neither: the defaults, and nothing may trade. */
+function readInitial(text: string, defaults: Defaults): Policy {
+  if (text === '') return policyOf(defaults);
+  const preset = PRESET_NAMES.find((name) => name === text);
+  if (preset !== undefined) return presetPolicy(preset);
+  try {
+    return parseInitial(readFileSync(text, 'utf8'), text, defaults);
+  } catch (error) {
+    const known = PRESET_NAMES.join(', ');
+    throw new BadValue(`is neither a preset (${known}) nor a usable YAML or JSON file: ${messageOf(error)}`);
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function refuseExposure(address: Address, insecure: boolean | undefined): Address {
+  if (!address.loopback && insecure === false) {
+    throw new BadValue(
+      'can be reached from other machines, without encryption and identities; ' +
+        'listen on 127.0.0.1, or accept that with --insecure (POLICY_INSECURE=1)',
+    );
+  }
+  return address;
+}
+
+function effectiveSettings(texts: Given): Record<string, string> {
+  return Object.fromEntries(
+    SETTING_NAMES.flatMap((name) => {
+      const text = texts[name];
+      return text === undefined ? [] : [[SETTINGS[name].env, name === 'store' ? redactUrl(text) : text]];
+    }),
+  );
+}
+
+function complaint(name: SettingName, text: string, message: string): string {
+  const { env, flag } = SETTINGS[name];
+  const shown = JSON.stringify(name === 'store' ? redactUrl(text) : text);
+  return `${env} (${flag}): ${shown} ${message}`;
+}

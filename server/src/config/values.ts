@@ -1,0 +1,87 @@
+/** Readers of single settings. Each throws a BadValue that says how to mend the value. */
+
+/** What is wrong with a value, and how to mend it: the end of a sentence that begins with the setting. */
+export class BadValue extends Error {}
+
+const DURATION_UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const SIZE_UNITS: Record<string, number> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
+const MAX_NAMESPACES = 100;
+const MIN_LEASE_MS = 1000;
+const MAX_LEASE_MS = 3_600_000;
+const MIN_LOG_BYTES = 64 * 1024;
+
+/** @returns milliseconds */
+export function parseLease(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text);
+  const unit = DURATION_UNITS[match?.[2] ?? ''];
+  if (match === null || unit === undefined) throw new BadValue('is no duration; write it like 10s or 1500ms');
+  const ms = Number(match[1]) * unit;
+  if (ms < MIN_LEASE_MS) throw new BadValue('is too short; at least 1s');
+  if (ms > MAX_LEASE_MS) throw new BadValue('is too long; at most 1h');
+  return ms;
+}
+
+/** @returns bytes */
+export function parseLogBytes(text: string): number {
+  const match = /^(\d+)(B|KiB|MiB|GiB)?$/.exec(text);
+  const unit = SIZE_UNITS[match?.[2] ?? 'B'];
+  if (match === null || unit === undefined) throw new BadValue('is no size; write it like 64MiB or 1GiB');
+  const bytes = Number(match[1]) * unit;
+  if (bytes < MIN_LOG_BYTES) throw new BadValue('is too small; at least 64KiB');
+  if (!Number.isSafeInteger(bytes)) throw new BadValue('is too large');
+  return bytes;
+}
+
+export function parseLogChanges(text: string): number {
+  if (!/^\d{1,9}$/.test(text) || Number(text) < 1) {
+    throw new BadValue('is no number of changes; write a whole number from 1 to 999999999');
+  }
+  return Number(text);
+}
+
+export function parseNamespaces(text: string): string[] {
+  const names = text.split(',').map((name) => name.trim());
+  const bad = names.find((name) => !/^[a-z0-9-]{1,63}$/.test(name));
+  if (bad !== undefined) {
+    throw new BadValue(
+      `holds ${JSON.stringify(bad)}; a name has 1 to 63 of a-z, 0-9 and -, names are separated by commas`,
+    );
+  }
+  const distinct = [...new Set(names)];
+  if (distinct.length > MAX_NAMESPACES) {
+    throw new BadValue(`lists ${String(distinct.length)} namespaces; at most ${String(MAX_NAMESPACES)}`);
+  }
+  return distinct;
+}
+
+export interface Address {
+  /** As given, such as `127.0.0.1:50051` or `[::1]:50051`. */
+  readonly text: string;
+  readonly loopback: boolean;
+}
+
+export function parseAddress(text: string): Address {
+  const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:[\]/\s]+)):(\d{1,5})$/.exec(text);
+  if (match === null) {
+    throw new BadValue('is no address; write host:port, such as 127.0.0.1:50051, and [::1]:50051 for IPv6');
+  }
+  if (Number(match[3]) > 65535)
+    throw new BadValue('has a port above 65535; use 0 to 65535, 0 takes a free one');
+  const host = match[1] ?? match[2] ?? '';
+  const loopback = host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+  return { text, loopback };
+}
+
+export function parseSwitch(text: string): boolean {
+  if (['1', 'true', 'yes', 'on'].includes(text.toLowerCase())) return true;
+  if (['0', 'false', 'no', 'off'].includes(text.toLowerCase())) return false;
+  throw new BadValue('is neither on nor off; write 1 or 0');
+}
+
+export function oneOf<Name extends string>(names: readonly Name[]): (text: string) => Name {
+  return (text) => {
+    const name = names.find((each) => each === text.toLowerCase());
+    if (name === undefined) throw new BadValue(`is unknown; it is one of ${names.join(', ')}`);
+    return name;
+  };
+}

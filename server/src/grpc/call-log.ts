@@ -1,0 +1,40 @@
+import { status } from '@grpc/grpc-js';
+import type { Logger } from 'pino';
+
+import { ERRORS, type PolicyError } from '../errors.js';
+
+/** What is noted of a call: who made it, never what it carried. */
+export interface CallFacts {
+  /** Short name, such as `Patch`. */
+  readonly method: string;
+  readonly actor: string;
+  readonly peer: string;
+  readonly ms: number;
+}
+
+/** What the operator reads about single calls. A successful and quick call leaves no line. */
+export interface CallLog {
+  failed(call: CallFacts, error: PolicyError): void;
+  /** The caller left or its deadline passed before the answer. */
+  abandoned(call: CallFacts): void;
+  slow(call: CallFacts): void;
+}
+
+export function createCallLog(log: Logger): CallLog {
+  return {
+    failed(call, error) {
+      const facts = { ...call, reason: error.reason, status: status[ERRORS[error.reason].grpc] };
+      const text = `${call.method} failed: ${error.reason}`;
+      if (error.reason === 'INTERNAL') log.error({ ...facts, err: error.cause ?? error }, text);
+      else if (error.reason === 'SHUTTING_DOWN') log.debug(facts, text);
+      else if (ERRORS[error.reason].grpc === status.UNAVAILABLE) log.warn(facts, `${text}: ${error.message}`);
+      else log.info(facts, `${text}: ${error.message.slice(0, 512)}`);
+    },
+    abandoned(call) {
+      log.info(call, `${call.method} abandoned by its caller`);
+    },
+    slow(call) {
+      log.warn(call, `${call.method} was slow`);
+    },
+  };
+}

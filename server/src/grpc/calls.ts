@@ -1,0 +1,64 @@
+import type { Metadata, sendUnaryData } from '@grpc/grpc-js';
+
+import type { CallFacts, CallLog } from './call-log.js';
+import { Unreadable } from './codecs.js';
+import { toPolicyError, toStatus, type FailureStatus } from './error-status.js';
+import { CLIENT_KEY } from './identity.js';
+
+const SLOW_MS = 1000;
+
+/** What unary calls and streams have in common. */
+export interface Call {
+  readonly cancelled: boolean;
+  readonly metadata: Metadata;
+  getPeer(): string;
+}
+
+/** @throws PolicyError where the request could not be decoded. */
+export function readable<Request>(request: Request | Unreadable): Request {
+  if (request instanceof Unreadable) throw request.error;
+  return request;
+}
+
+/** Ends calls of one method: answers, refuses, and tells the log where there is something to tell. */
+export class CallEnds {
+  readonly #method: string;
+  readonly #log: CallLog;
+
+  constructor(method: string, log: CallLog) {
+    this.#method = method;
+    this.#log = log;
+  }
+
+  /** Answers when `work` settles. Never rejects: grpc-js would let that end the process. */
+  async answer<Response>(
+    call: Call,
+    callback: sendUnaryData<Response>,
+    work: Promise<Response>,
+  ): Promise<void> {
+    const started = performance.now();
+    try {
+      callback(null, await work);
+      if (performance.now() - started > SLOW_MS) this.#log.slow(this.#facts(call, started));
+    } catch (error) {
+      callback(this.failure(call, error, started));
+    }
+  }
+
+  /** The status of a call that failed, noted in the log. */
+  failure(call: Call, error: unknown, started = performance.now()): FailureStatus {
+    const policyError = toPolicyError(error);
+    if (call.cancelled) this.#log.abandoned(this.#facts(call, started));
+    else this.#log.failed(this.#facts(call, started), policyError);
+    return toStatus(policyError);
+  }
+
+  #facts(call: Call, started: number): CallFacts {
+    return {
+      method: this.#method,
+      actor: String(call.metadata.get(CLIENT_KEY)[0] ?? 'anonymous').slice(0, 128),
+      peer: call.getPeer(),
+      ms: Math.round(performance.now() - started),
+    };
+  }
+}

@@ -1,0 +1,76 @@
+import {
+  type GetRequest,
+  type PatchRequest,
+  PolicyServiceService,
+  type ResetRequest,
+  type UpdateRequest,
+  type WatchRequest,
+} from '@policystore/client/proto';
+
+import { invalid, PolicyError } from '../errors.js';
+import { findExcess, SMALL_REQUEST } from './request-limits.js';
+
+/** Stands for a request that could not be decoded: grpc-js would answer INTERNAL and say nothing. */
+export class Unreadable {
+  readonly error: PolicyError;
+  constructor(error: PolicyError) {
+    this.error = error;
+  }
+}
+
+const { get, update, patch, reset, watch } = PolicyServiceService;
+
+/**
+ * The service's methods with two changes: a request that cannot be decoded becomes an Unreadable, and the
+ * answers of Get and Watch are bytes already.
+ */
+export const policyServiceMethods = {
+  get: {
+    ...get,
+    requestDeserialize: reader<GetRequest>(get.requestDeserialize),
+    responseSerialize: asTheyAre,
+  },
+  update: { ...update, requestDeserialize: reader<UpdateRequest>(update.requestDeserialize, 'policy') },
+  patch: { ...patch, requestDeserialize: reader<PatchRequest>(patch.requestDeserialize, 'patch') },
+  reset: { ...reset, requestDeserialize: reader<ResetRequest>(reset.requestDeserialize) },
+  watch: {
+    ...watch,
+    requestDeserialize: reader<WatchRequest>(watch.requestDeserialize),
+    responseSerialize: asTheyAre,
+  },
+};
+
+function asTheyAre(bytes: Buffer): Buffer {
+  return bytes;
+}
+
+function reader<Request>(
+  decode: (bytes: Buffer) => Request,
+  payload?: 'policy' | 'patch',
+): (bytes: Buffer) => Request | Unreadable {
+  return (bytes) => {
+    try {
+      if (bytes.length > SMALL_REQUEST) refuseExcess(bytes, payload);
+      return decode(bytes);
+    } catch (error) {
+      return new Unreadable(asPolicyError(error));
+    }
+  };
+}
+
+function refuseExcess(bytes: Buffer, payload: 'policy' | 'patch' | undefined): void {
+  if (payload === undefined) {
+    throw new PolicyError(
+      'MALFORMED_REQUEST',
+      `the request takes ${bytes.length} bytes; at most ${SMALL_REQUEST}`,
+    );
+  }
+  const excess = findExcess(bytes, payload);
+  if (excess !== undefined) throw invalid([excess]);
+}
+
+function asPolicyError(error: unknown): PolicyError {
+  if (error instanceof PolicyError) return error;
+  const message = `the bytes are not the message that this method takes: ${String(error)}`;
+  return new PolicyError('MALFORMED_REQUEST', message, { cause: error });
+}

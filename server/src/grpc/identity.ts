@@ -1,0 +1,22 @@
+import type { Metadata } from '@grpc/grpc-js';
+
+import type { Identity } from '../engine/types.js';
+import { invalid } from '../errors.js';
+
+/** The metadata key in which a caller names itself. Not verified. */
+export const CLIENT_KEY = 'x-policy-client';
+
+const ANONYMOUS: Identity = { name: 'anonymous' };
+const PRINTABLE = /^[\x20-\x7e]{1,128}$/;
+
+/** @throws PolicyError VALIDATION_FAILED for a name that could not be shown. */
+export function identify(metadata: Metadata): Identity {
+  const given = metadata.get(CLIENT_KEY);
+  if (given.length === 0 || given[0] === '') return ANONYMOUS;
+  const name = given[0];
+  if (given.length > 1 || typeof name !== 'string' || !PRINTABLE.test(name)) {
+    const description = 'must be one name of 1 to 128 printable ASCII characters';
+    throw invalid([{ field: CLIENT_KEY, description }]);
+  }
+  return { name };
+}

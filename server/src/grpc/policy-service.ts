@@ -1,0 +1,127 @@
+import type { sendUnaryData, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
+import {
+  Freshness,
+  type GetRequest,
+  GlobalPolicy,
+  type PatchRequest,
+  PolicyPatch,
+  type ResetRequest,
+  type UpdateRequest,
+  View,
+  type WatchRequest,
+} from '@policystore/client/proto';
+
+import type { Engine, Namespace, WriteAction, WriteOutcome } from '../engine/types.js';
+import type { CallLog } from './call-log.js';
+import { CallEnds, readable } from './calls.js';
+import type { Unreadable } from './codecs.js';
+import { identify } from './identity.js';
+import { checkGet, checkReset, checkWatch, checkWrite } from './request-checks.js';
+import { carryWatch } from './watch-stream.js';
+
+type Unary<Request, Response> = (
+  call: ServerUnaryCall<Request | Unreadable, Response>,
+  callback: sendUnaryData<Response>,
+) => void;
+/** The part of an engine that calls need. */
+export type NamespaceFinder = Pick<Engine, 'namespace'>;
+type Write = UpdateRequest | PatchRequest | ResetRequest;
+
+/** The handlers of PolicyService: check the request, ask the engine, answer. None of them throws. */
+export interface PolicyService {
+  get: Unary<GetRequest, Buffer>;
+  update: Unary<UpdateRequest, WriteOutcome>;
+  patch: Unary<PatchRequest, WriteOutcome>;
+  reset: Unary<ResetRequest, WriteOutcome>;
+  watch: (call: ServerWritableStream<WatchRequest | Unreadable, Buffer>) => void;
+}
+
+export function createPolicyService(engine: NamespaceFinder, log: CallLog): PolicyService {
+  return {
+    get: getHandler(engine, new CallEnds('Get', log)),
+    update: writeHandler(engine, new CallEnds('Update', log), (request) => {
+      checkWrite(request);
+      return { kind: 'update', policy: request.policy ?? GlobalPolicy.create() };
+    }),
+    patch: writeHandler(engine, new CallEnds('Patch', log), (request) => {
+      checkWrite(request);
+      return { kind: 'patch', patch: request.patch ?? PolicyPatch.create() };
+    }),
+    reset: writeHandler(engine, new CallEnds('Reset', log), (request) => {
+      checkReset(request);
+      return { kind: 'reset', preset: request.preset };
+    }),
+    watch: watchHandler(engine, new CallEnds('Watch', log)),
+  };
+}
+
+/**
+ * Executors call Get for every signal: without conditions it is one lookup, with no promise and no line in the
+ * log.
+ */
+function getHandler(engine: NamespaceFinder, ends: CallEnds): PolicyService['get'] {
+  return (call, callback) => {
+    let reply: Buffer | Promise<Buffer>;
+    try {
+      const request = readable(call.request);
+      const namespace = find(engine, request);
+      reply = isUnconditional(request) ? namespace.current(request.view) : namespace.get(checkGet(request));
+    } catch (error) {
+      callback(ends.failure(call, error));
+      return;
+    }
+    if (reply instanceof Promise) void ends.answer(call, callback, reply);
+    else callback(null, reply);
+  };
+}
+
+function writeHandler<Request extends Write>(
+  engine: NamespaceFinder,
+  ends: CallEnds,
+  check: (request: Request) => WriteAction,
+): Unary<Request, WriteOutcome> {
+  return (call, callback) => {
+    const abandoned = new AbortController();
+    call.on('cancelled', () => {
+      abandoned.abort();
+    });
+    const write = async (): Promise<WriteOutcome> => {
+      const request = readable(call.request);
+      const { expectedVersion, requestId, reason, validateOnly } = request;
+      const actor = identify(call.metadata);
+      const action = check(request);
+      const conditions = { expectedVersion, requestId, reason, validateOnly };
+      return find(engine, request).write({ action, actor, ...conditions }, abandoned.signal);
+    };
+    void ends.answer(call, callback, write());
+  };
+}
+
+function watchHandler(engine: NamespaceFinder, ends: CallEnds): PolicyService['watch'] {
+  return (call) => {
+    const fail = (error: unknown): void => {
+      call.emit('error', ends.failure(call, error));
+    };
+    try {
+      const request = readable(call.request);
+      identify(call.metadata);
+      carryWatch(find(engine, request), checkWatch(request), call, fail);
+    } catch (error) {
+      fail(error);
+    }
+  };
+}
+
+function find(engine: NamespaceFinder, request: { readonly namespace: string }): Namespace {
+  return engine.namespace(request.namespace === '' ? 'default' : request.namespace);
+}
+
+function isUnconditional(request: GetRequest): boolean {
+  return (
+    request.ifVersionNot === undefined &&
+    request.minVersion === undefined &&
+    request.freshness <= Freshness.MEMORY &&
+    request.freshness >= Freshness.UNSPECIFIED &&
+    View[request.view] !== undefined
+  );
+}

@@ -1,0 +1,128 @@
+import { readFileSync } from 'node:fs';
+
+import {
+  createFileRegistry,
+  type DescFile,
+  type FileRegistry,
+  fromBinary,
+  toBinary,
+  type DescExtension,
+} from '@bufbuild/protobuf';
+import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
+import { type handleBidiStreamingCall, type Server, status } from '@grpc/grpc-js';
+
+import {
+  type ServerReflectionRequest,
+  type ServerReflectionResponse,
+  ServerReflectionService,
+} from './gen/grpc/reflection/v1/reflection.js';
+
+type Answer = NonNullable<ServerReflectionResponse['messageResponse']>;
+
+/** A descriptor set of every proto that this server speaks, made by `buf build --as-file-descriptor-set`. */
+const DESCRIPTORS = new URL('../../descriptors.binpb', import.meta.url);
+
+const METHOD = ServerReflectionService.serverReflectionInfo;
+
+/** Serves reflection v1 and v1alpha (the same messages under another package name) for `services`. */
+export function addReflection(server: Server, services: readonly string[]): void {
+  const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, readFileSync(DESCRIPTORS)));
+  const serverReflectionInfo: handleBidiStreamingCall<ServerReflectionRequest, ServerReflectionResponse> = (
+    call,
+  ) => {
+    call.on('data', (request: ServerReflectionRequest) => {
+      const messageResponse = answer(registry, services, request);
+      // The next question waits until this answer is on its way: a caller that only asks holds no memory.
+      if (!call.write({ validHost: request.host, originalRequest: request, messageResponse })) {
+        call.pause();
+        call.once('drain', () => call.resume());
+      }
+    });
+    call.on('end', () => {
+      call.end();
+    });
+  };
+  for (const version of ['v1', 'v1alpha']) {
+    const path = METHOD.path.replace('.v1.', `.${version}.`);
+    server.addService({ serverReflectionInfo: { ...METHOD, path } }, { serverReflectionInfo });
+  }
+}
+
+function answer(
+  registry: FileRegistry,
+  services: readonly string[],
+  request: ServerReflectionRequest,
+): Answer {
+  const question = request.messageRequest;
+  switch (question?.$case) {
+    case 'listServices':
+      return { $case: 'listServicesResponse', value: { service: services.map((name) => ({ name })) } };
+    case 'fileByFilename':
+      return files(fileNamed(registry, question.value), question.value);
+    case 'fileContainingSymbol':
+      return files(fileWith(registry, question.value), question.value);
+    case 'fileContainingExtension': {
+      const { containingType, extensionNumber } = question.value;
+      const extension = extensionsOf(registry, containingType).find((e) => e.number === extensionNumber);
+      return files(extension?.file, `extension ${extensionNumber} of ${containingType}`);
+    }
+    case 'allExtensionNumbersOfType': {
+      if (registry.getMessage(question.value) === undefined) return notFound(question.value);
+      const extensionNumber = extensionsOf(registry, question.value).map((extension) => extension.number);
+      return {
+        $case: 'allExtensionNumbersResponse',
+        value: { baseTypeName: question.value, extensionNumber },
+      };
+    }
+    case undefined:
+      return failure(status.INVALID_ARGUMENT, 'the request asks nothing');
+  }
+}
+
+function fileNamed(registry: FileRegistry, name: string): DescFile | undefined {
+  return registry.getFile(name.replace(/\.proto$/, ''));
+}
+
+/** The file of a type, service or extension, or of a method, field or enum value inside one. */
+function fileWith(registry: FileRegistry, symbol: string): DescFile | undefined {
+  const whole = registry.get(symbol);
+  if (whole !== undefined) return whole.file;
+  const dot = symbol.lastIndexOf('.');
+  const name = symbol.slice(dot + 1);
+  const parent = registry.get(symbol.slice(0, dot));
+  switch (parent?.kind) {
+    case 'service':
+      return parent.methods.some((method) => method.name === name) ? parent.file : undefined;
+    case 'message':
+      return parent.fields.some((field) => field.name === name) ? parent.file : undefined;
+    case 'enum':
+      return parent.values.some((value) => value.name === name) ? parent.file : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function extensionsOf(registry: FileRegistry, typeName: string): DescExtension[] {
+  return [...registry]
+    .filter((desc) => desc.kind === 'extension')
+    .filter((e) => e.extendee.typeName === typeName);
+}
+
+/** The file and what it imports, at any depth. */
+function files(file: DescFile | undefined, name: string): Answer {
+  if (file === undefined) return notFound(name);
+  const all = new Set([file]);
+  for (const each of all) for (const dependency of each.dependencies) all.add(dependency);
+  const fileDescriptorProto = [...all].map((each) =>
+    Buffer.from(toBinary(FileDescriptorProtoSchema, each.proto)),
+  );
+  return { $case: 'fileDescriptorResponse', value: { fileDescriptorProto } };
+}
+
+function notFound(name: string): Answer {
+  return failure(status.NOT_FOUND, `not found: ${name}`);
+}
+
+function failure(errorCode: number, errorMessage: string): Answer {
+  return { $case: 'errorResponse', value: { errorCode, errorMessage } };
+}

@@ -1,0 +1,92 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+
+import { CommanderError } from 'commander';
+import type { Logger } from 'pino';
+
+import { type App, createApp } from './app.js';
+import { BadSettings, type Config, readConfig } from './config/config.js';
+import { warnOfUnknownSettings } from './config/unknown-settings.js';
+import { ListenError } from './grpc/grpc-server.js';
+import { createLog } from './log.js';
+import { StoreUnusable } from './store/store.js';
+import { welcome } from './welcome.js';
+
+const FAILED = 1;
+const BAD_SETTINGS = 2;
+/** The longest that a shutdown may take, in milliseconds; what is not done by then is cut off. */
+const SHUTDOWN_MS = 4500;
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+function readSettings(): Config {
+  try {
+    return readConfig(process.argv.slice(2), version, process.stdout.isTTY);
+  } catch (error) {
+    if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : BAD_SETTINGS);
+    if (!(error instanceof BadSettings)) throw error;
+    process.stderr.write(`policy-server cannot start with these settings:\n${error.message}\n`);
+    process.exit(BAD_SETTINGS);
+  }
+}
+
+async function run(config: Config, log: Logger): Promise<void> {
+  log.info({ version, node: process.version, ...config.effective }, 'settings');
+  for (const warning of warnOfUnknownSettings(process.env)) log.warn(warning);
+  if (config.exposed) {
+    log.warn(
+      `${config.grpcAddress} can be reached by others and speaks without encryption and identities: ` +
+        'whoever reaches it can change the policy. Keep it inside a network that you trust.',
+    );
+  }
+  const app = await createApp(config, log);
+  log.info({ address: app.grpcAddress }, `listening on ${app.grpcAddress}`);
+  if (config.log.format === 'pretty') process.stdout.write(welcome(app.grpcAddress, config.namespaces));
+  closeOnSignal(app, log);
+  await app.ready;
+  log.info('ready');
+}
+
+function closeOnSignal(app: App, log: Logger): void {
+  let stopping = false;
+  const stop = (signal: NodeJS.Signals): void => {
+    if (stopping) {
+      log.warn(`${signal} again: exiting at once`);
+      process.exit(FAILED);
+    }
+    stopping = true;
+    log.info(`${signal}: shutting down`);
+    setTimeout(() => {
+      log.error('the shutdown took too long: cutting off what is left');
+      process.exit(FAILED);
+    }, SHUTDOWN_MS).unref();
+    app.close().then(
+      () => {
+        log.info('stopped');
+        process.exit(0);
+      },
+      (error: unknown) => {
+        die(log, error);
+      },
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+function die(log: Logger, error: unknown): never {
+  if (error instanceof ListenError || error instanceof StoreUnusable || error instanceof BadSettings) {
+    log.fatal(`cannot start: ${error.message}`);
+  } else {
+    log.fatal({ err: error }, 'unexpected error: exiting');
+  }
+  process.exit(error instanceof BadSettings ? BAD_SETTINGS : FAILED);
+}
+
+const config = readSettings();
+const log = createLog(config.log);
+process.on('uncaughtException', (error) => die(log, error));
+process.on('unhandledRejection', (error) => die(log, error));
+run(config, log).catch((error: unknown) => die(log, error));

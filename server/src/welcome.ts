@@ -1,0 +1,45 @@
+const SERVICE = 'quantumtrader.policy.v1.PolicyService';
+
+/** Commands for a shell that send a request to a running server. */
+export interface Commands {
+  buf(method: string, request: object): string;
+  grpcurl(method: string, request: object): string;
+}
+
+export function commandsFor(address: string): Commands {
+  const reachable = address.replace(/^(0\.0\.0\.0|\[::\])(?=:)/, '127.0.0.1');
+  return {
+    buf: (method, request) =>
+      `npx buf curl --protocol grpc --http2-prior-knowledge -d '${JSON.stringify(request)}' ` +
+      `http://${reachable}/${SERVICE}/${method}`,
+    grpcurl: (method, request) =>
+      `grpcurl -plaintext -d '${JSON.stringify(request)}' ${reachable} ${SERVICE}/${method}`,
+  };
+}
+
+/** What a person reads when the server listens: where, and what to try, as commands that work as printed. */
+export function welcome(address: string, namespaces: readonly string[]): string {
+  const { buf, grpcurl } = commandsFor(address);
+  const target = namespaces.includes('default') ? {} : { namespace: namespaces[0] };
+  const patch = { ...target, patch: { max_positions: 12 }, reason: 'trying it out' };
+  return [
+    '',
+    `PolicyStore serves gRPC on ${address}`,
+    '',
+    'Read the policy, watch it in a second terminal (Ctrl-C ends it), and change it in a third:',
+    '',
+    `  ${buf('Get', target)}`,
+    `  ${buf('Watch', target)}`,
+    `  ${buf('Patch', patch)}`,
+    '',
+    'The same with grpcurl:',
+    '',
+    `  ${grpcurl('Get', target)}`,
+    `  ${grpcurl('Watch', target)}`,
+    `  ${grpcurl('Patch', patch)}`,
+    '',
+    'What there is to call: ' + `npx buf curl --http2-prior-knowledge --list-methods http://${address}`,
+    '',
+    '',
+  ].join('\n');
+}
