@@ -5,7 +5,7 @@ import tseslint from 'typescript-eslint';
 const root = import.meta.dirname;
 
 // Which parts of the server a layer may import. What is not listed is refused, also for types.
-const SHARED = ['errors.ts', 'clock.ts', 'nearest.ts'];
+const SHARED = ['errors.ts', 'clock.ts'];
 const LAYERS = {
   domain: [],
   store: ['clock.ts'],
