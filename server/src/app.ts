@@ -40,19 +40,22 @@ export interface App {
 export async function createApp(config: Config, log: Logger): Promise<App> {
   const store = openStore(config);
   const closing = new AbortController();
+  const isClosing = (): boolean => closing.signal.aborted;
   let engine: Engine | undefined;
   const served = { namespace: (name: string) => (engine ?? notReached()).namespace(name) };
-  const grpc = await createGrpcServer(served, config.grpcAddress, createCallLog(log)).catch(async (error) => {
-    await store.close();
-    throw error;
-  });
+  const grpc = await createGrpcServer(served, config.grpcAddress, createCallLog(log)).catch(
+    async (error: unknown) => {
+      await store.close();
+      throw error;
+    },
+  );
 
   async function start(): Promise<void> {
     await reachStore(store, config, log, closing.signal);
-    if (closing.signal.aborted) return;
+    if (isClosing()) return;
     engine = createEngine({ ...config, store, log: engineLog(config, grpc.address, log) });
     await engine.ready;
-    if (!closing.signal.aborted) grpc.setServing(true);
+    if (!isClosing()) grpc.setServing(true);
   }
 
   return {

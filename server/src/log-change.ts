@@ -29,7 +29,7 @@ export function describeChange(namespace: string, version: string, change: Chang
 
 function describePatch(patch: PolicyPatch, inverse: PolicyPatch | undefined): string[] {
   return [
-    ...scalar('risk_mode', modeName(patch.riskMode), modeName(inverse?.riskMode ?? 0)),
+    ...scalar('risk_mode', modeName(patch.riskMode), modeName(inverse?.riskMode)),
     ...list('allowed_strategies', patch.allowedStrategies, inverse?.allowedStrategies),
     ...list('allowed_symbols', patch.allowedSymbols, inverse?.allowedSymbols),
     ...scalar('max_risk_per_trade', patch.maxRiskPerTrade, inverse?.maxRiskPerTrade),
@@ -42,8 +42,8 @@ function describePatch(patch: PolicyPatch, inverse: PolicyPatch | undefined): st
   ];
 }
 
-function modeName(mode: RiskMode): string | undefined {
-  return mode === RiskMode.UNSPECIFIED ? undefined : RiskMode[mode];
+function modeName(mode: RiskMode | undefined): string | undefined {
+  return mode === undefined || mode === RiskMode.UNSPECIFIED ? undefined : RiskMode[mode];
 }
 
 function scalar(name: string, after: Json | undefined, before: Json | undefined): string[] {
@@ -83,11 +83,11 @@ function struct(name: string, patch: JsonObject | undefined, inverse: JsonObject
   return [someOf(transitions(name, patch, inverse))];
 }
 
-function transitions(path: string, after: JsonObject, before: Json | undefined): (() => string)[] {
+function transitions(path: string, after: JsonObject, before: JsonObject | undefined): (() => string)[] {
   return Object.entries(after).flatMap(([key, value]) => {
-    const previous = isJsonObject(before) ? before[key] : undefined;
+    const previous = before?.[key];
     const inner = `${path}.${key}`;
-    if (isJsonObject(value) && (isJsonObject(previous) || previous === undefined)) {
+    if (isJsonObject(value) && isJsonObject(previous)) {
       return transitions(inner, value, previous);
     }
     return [() => transition(inner, previous ?? undefined, value ?? undefined)];

@@ -2,18 +2,18 @@ const SERVICE = 'quantumtrader.policy.v1.PolicyService';
 
 /** Commands for a shell that send a request to a running server. */
 export interface Commands {
-  buf(method: string, request: object): string;
-  grpcurl(method: string, request: object): string;
+  readonly buf: (method: string, request: object) => string;
+  readonly grpcurl: (method: string, request: object) => string;
 }
 
 export function commandsFor(address: string): Commands {
-  const reachable = address.replace(/^(0\.0\.0\.0|\[::\])(?=:)/, '127.0.0.1');
+  const target = reachable(address);
   return {
     buf: (method, request) =>
       `npx buf curl --protocol grpc --http2-prior-knowledge -d '${JSON.stringify(request)}' ` +
-      `http://${reachable}/${SERVICE}/${method}`,
+      `http://${target}/${SERVICE}/${method}`,
     grpcurl: (method, request) =>
-      `grpcurl -plaintext -d '${JSON.stringify(request)}' ${reachable} ${SERVICE}/${method}`,
+      `grpcurl -plaintext -d '${JSON.stringify(request)}' ${target} ${SERVICE}/${method}`,
   };
 }
 
@@ -38,8 +38,13 @@ export function welcome(address: string, namespaces: readonly string[]): string 
     `  ${grpcurl('Watch', target)}`,
     `  ${grpcurl('Patch', patch)}`,
     '',
-    'What there is to call: ' + `npx buf curl --http2-prior-knowledge --list-methods http://${address}`,
+    'What there is to call: ' +
+      `npx buf curl --protocol grpc --http2-prior-knowledge --list-methods http://${reachable(address)}`,
     '',
     '',
   ].join('\n');
+}
+
+function reachable(address: string): string {
+  return address.replace(/^(0\.0\.0\.0|\[::\])(?=:)/, '127.0.0.1');
 }

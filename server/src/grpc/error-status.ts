@@ -1,5 +1,5 @@
 import { Metadata } from '@grpc/grpc-js';
-import { Any, BadRequest, ErrorInfo, RetryInfo, Status } from '@policystore/client/proto';
+import { type Any, BadRequest, ErrorInfo, RetryInfo, Status } from '@policystore/client/proto';
 
 import type { Violation } from '../domain/violation.js';
 import { ERRORS, PolicyError } from '../errors.js';

@@ -122,6 +122,6 @@ function isUnconditional(request: GetRequest): boolean {
     request.minVersion === undefined &&
     request.freshness <= Freshness.MEMORY &&
     request.freshness >= Freshness.UNSPECIFIED &&
-    View[request.view] !== undefined
+    request.view in View
   );
 }

@@ -1,6 +1,6 @@
 import type { ServerWritableStream } from '@grpc/grpc-js';
 
-import type { Namespace, Watcher, WatchOptions, WatchSink } from '../engine/types.js';
+import type { Namespace, WatchOptions, WatchSink } from '../engine/types.js';
 
 /** Of messages this large, in bytes, at most one waits in the stream; of smaller ones, about fifteen. */
 const LARGE_MESSAGE = 64 * 1024;
@@ -17,7 +17,6 @@ export function carryWatch<Request>(
   call: ServerWritableStream<Request, Buffer>,
   fail: (error: unknown) => void,
 ): void {
-  let watcher: Watcher | undefined;
   let largeInFlight = false;
   let full = false;
   let over = false;
@@ -25,7 +24,7 @@ export function carryWatch<Request>(
   const resume = (): void => {
     if (!full || over) return;
     full = false;
-    watcher?.resume();
+    watcher.resume();
   };
   const sent = (): void => {
     largeInFlight = false;
@@ -34,7 +33,7 @@ export function carryWatch<Request>(
   const close = (): void => {
     if (over) return;
     over = true;
-    watcher?.close();
+    watcher.close();
   };
 
   const sink: WatchSink = {
@@ -55,11 +54,11 @@ export function carryWatch<Request>(
     },
   };
 
+  const watcher = namespace.watch(options, sink);
   call.on('drain', () => {
     if (!largeInFlight) resume();
   });
   call.on('cancelled', close);
   call.on('close', close);
   call.on('error', close);
-  watcher = namespace.watch(options, sink);
 }
