@@ -1,0 +1,71 @@
+import type Libsql from 'libsql';
+
+import { StoreUnusable } from '../store.js';
+
+/** Marks a file as ours; "PlSt" in ASCII. */
+const APPLICATION_ID = 0x506c5374;
+
+/**
+ * Append-only: migration i takes a file from `user_version` i to i + 1. Bytes of the log are counted over the
+ * bodies. `oldest` is the revision of the oldest entry kept, `previous` the id of the entry before, which proves the
+ * chain even where that entry was trimmed.
+ */
+const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE heads (
+     namespace TEXT NOT NULL PRIMARY KEY,
+     epoch TEXT NOT NULL,
+     revision INTEGER NOT NULL,
+     id TEXT NOT NULL,
+     time INTEGER NOT NULL,
+     oldest INTEGER NOT NULL,
+     log_bytes INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE fields (
+     namespace TEXT NOT NULL,
+     field TEXT NOT NULL,
+     value TEXT NOT NULL,
+     PRIMARY KEY (namespace, field)
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE entries (
+     namespace TEXT NOT NULL,
+     revision INTEGER NOT NULL,
+     epoch TEXT NOT NULL,
+     id TEXT NOT NULL,
+     previous TEXT NOT NULL,
+     time INTEGER NOT NULL,
+     body BLOB NOT NULL,
+     PRIMARY KEY (namespace, revision)
+   ) STRICT;`,
+];
+
+/**
+ * Brings the file to this program's schema, in one transaction. Takes the write lock even where nothing is to do.
+ * @throws StoreUnusable for a file of a newer program or of another one.
+ */
+export function migrate(db: Libsql.Database, path: string): void {
+  db.exec('BEGIN EXCLUSIVE');
+  const version = integer(db, 'PRAGMA user_version');
+  const tables = integer(db, 'SELECT count(*) FROM sqlite_master');
+  if (tables > 0 && integer(db, 'PRAGMA application_id') !== APPLICATION_ID) {
+    throw new StoreUnusable(
+      `${path} is a database of another program; name another file with POLICY_STORE=sqlite:OTHER_PATH`,
+    );
+  }
+  if (version > MIGRATIONS.length) {
+    throw new StoreUnusable(
+      `${path} was written by a newer PolicyStore (schema ${String(version)}, this one knows ` +
+        `${String(MIGRATIONS.length)}); run that version, or name another file with POLICY_STORE=sqlite:OTHER_PATH`,
+    );
+  }
+  for (const migration of MIGRATIONS.slice(version)) db.exec(migration);
+  if (version < MIGRATIONS.length) {
+    db.exec(`PRAGMA application_id = ${String(APPLICATION_ID)}`);
+    db.exec(`PRAGMA user_version = ${String(MIGRATIONS.length)}`);
+  }
+  db.exec('COMMIT');
+}
+
+function integer(db: Libsql.Database, sql: string): number {
+  const [value] = db.prepare(sql).raw().get() as [number];
+  return value;
+}

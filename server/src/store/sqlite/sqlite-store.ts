@@ -1,0 +1,115 @@
+import { createLocalFollow } from '../local-follow.js';
+import { createLogWindow, type LogWindow } from '../log-window.js';
+import {
+  StoreUnavailable,
+  type Committed,
+  type Conflict,
+  type Head,
+  type LogBounds,
+  type NewEntry,
+  type PolicyStore,
+} from '../store.js';
+import { startWorker, type WorkerLink } from './worker-link.js';
+
+const WORKER = new URL(
+  import.meta.url.endsWith('.ts') ? './worker-from-source.mjs' : './worker.js',
+  import.meta.url,
+);
+
+/** How much of each namespace's log followers get from memory; those further behind read the file. */
+const MAX_TAIL_ENTRIES = 512;
+const MAX_TAIL_BYTES = 2 * 1024 * 1024;
+
+/**
+ * A store in one SQLite file of this process alone. A commit is answered once it is on the disk. All work on the
+ * file is done by a thread of its own, so that waiting for the disk holds up nothing else.
+ */
+export function createSqliteStore(path: string, bounds: LogBounds): PolicyStore {
+  let link: WorkerLink | undefined;
+  let connecting: Promise<string[]> | undefined;
+  let closing: Promise<void> | undefined;
+  const tails = new Map<string, LogWindow>();
+  const tailBounds: LogBounds = {
+    maxEntries: Math.min(bounds.maxEntries, MAX_TAIL_ENTRIES),
+    maxBytes: Math.min(bounds.maxBytes, MAX_TAIL_BYTES),
+  };
+  const followers = createLocalFollow((namespace, after) => {
+    const tail = tails.get(namespace);
+    return tail?.reaches(after)
+      ? tail.page(after.revision + 1, Infinity)
+      : worker().call('after', namespace, after);
+  });
+
+  function worker(): WorkerLink {
+    if (closing) throw new StoreUnavailable('The SQLite store is closed', { sent: false });
+    if (!link) throw new StoreUnavailable('The SQLite store is not connected yet', { sent: false });
+    return link;
+  }
+
+  async function open(): Promise<string[]> {
+    if (closing) throw new StoreUnavailable('The SQLite store is closed', { sent: false });
+    const opened = startWorker(WORKER, (error) => {
+      followers.end(error);
+    });
+    try {
+      await opened.call('open', path, bounds);
+    } catch (error) {
+      await opened.end();
+      throw error;
+    }
+    link = opened;
+    return [];
+  }
+
+  async function commit(
+    namespace: string,
+    expected: Head,
+    entries: readonly NewEntry[],
+  ): Promise<Committed | Conflict> {
+    const outcome = await worker().call('commit', namespace, expected, entries.map(ownBytes));
+    if (outcome.kind === 'committed' && entries.length > 0) {
+      const known = tails.get(namespace);
+      const tail = known?.head.id === expected.id ? known : createLogWindow(expected, tailBounds);
+      tail.append(
+        entries.map(({ epoch, revision, id, body }, i) => ({
+          epoch,
+          revision,
+          id,
+          commitTime: outcome.commitTime + i,
+          body,
+        })),
+      );
+      tails.set(namespace, tail);
+      followers.wake(namespace);
+    }
+    return outcome;
+  }
+
+  return {
+    connect() {
+      connecting ??= open().catch((error: unknown) => {
+        connecting = undefined;
+        throw error;
+      });
+      return connecting;
+    },
+    load: async (namespace, recent) => worker().call('load', namespace, recent),
+    commit,
+    changes: async (namespace, range) => worker().call('changes', namespace, range),
+    follow: (namespace, after, signal) => followers.follow(namespace, after, signal),
+    close() {
+      closing ??= (async () => {
+        followers.end();
+        await connecting?.catch(() => undefined);
+        await link?.end();
+      })();
+      return closing;
+    },
+  };
+}
+
+/** Posting a view would copy the whole buffer behind it. */
+function ownBytes({ epoch, revision, id, body, writes }: NewEntry): NewEntry {
+  const own = body.byteLength === body.buffer.byteLength ? body : new Uint8Array(body);
+  return { epoch, revision, id, body: own, writes };
+}
