@@ -1,0 +1,79 @@
+import {
+  MAX_PAGE_BYTES,
+  MAX_PAGE_ENTRIES,
+  StoreUnusable,
+  type Checkpoint,
+  type RecentBounds,
+} from '../store.js';
+import { addressText, type Connection } from './connection.js';
+import { fieldName } from './fields.js';
+import { logAhead } from './refusal.js';
+import {
+  parseEntries,
+  parseHead,
+  parseList,
+  parsePairs,
+  parseText,
+  toLogEntry,
+  type ChainedEntry,
+} from './replies.js';
+import { LOAD, RANGE, runReader } from './scripts.js';
+
+/** Reads the checkpoint with the newest page of the log at once, then older pages as far as they continue it. */
+export async function loadFrom(
+  connection: Connection,
+  keys: readonly string[],
+  bounds: RecentBounds,
+  timeoutMs: number,
+): Promise<Checkpoint | undefined> {
+  const first = await runReader(
+    connection,
+    LOAD,
+    keys,
+    pageBounds(bounds.maxEntries, bounds.maxBytes),
+    timeoutMs,
+  );
+  const [hash, newest] = parseList(first);
+  const values = parsePairs(hash);
+  const head = parseHead(values.get('@epoch'), values.get('@revision') ?? 0, values.get('@head'));
+  let page = parseEntries(newest);
+  if (page[0] && page[0].revision > head.revision) {
+    throw new StoreUnusable(logAhead(`Redis at ${addressText(connection.address)}`));
+  }
+  if (head.revision === 0) return undefined;
+
+  const recent: ChainedEntry[] = [];
+  let bytes = 0;
+  // What the next entry must be; only the head itself is known by its own id rather than by its follower.
+  let wanted = { revision: head.revision, id: head.id };
+  const add = (entry: ChainedEntry): boolean => {
+    bytes += entry.body.byteLength;
+    const fits = recent.length < bounds.maxEntries && bytes <= bounds.maxBytes;
+    if (!fits || entry.revision !== wanted.revision || entry.id !== wanted.id) return false;
+    recent.push(entry);
+    wanted = { revision: entry.revision - 1, id: entry.previous };
+    return true;
+  };
+  while (page.length > 0 && page.every(add) && recent.length < bounds.maxEntries) {
+    const limits = pageBounds(bounds.maxEntries - recent.length, bounds.maxBytes - bytes);
+    const args = ['XREVRANGE', `(${wanted.revision + 1}-0`, '-', ...limits];
+    const reply = await runReader(connection, RANGE, keys, args, timeoutMs);
+    page = parseEntries(parseList(reply)[2]);
+  }
+
+  const fields = new Map<string, string>();
+  for (const [stored, value] of values) {
+    const field = fieldName(stored);
+    if (field !== undefined) fields.set(field, parseText(value));
+  }
+  return {
+    head,
+    commitTime: Number(parseText(values.get('@time'))),
+    fields,
+    recent: recent.reverse().map(toLogEntry),
+  };
+}
+
+function pageBounds(maxEntries: number, maxBytes: number): [entries: number, bytes: number] {
+  return [Math.min(maxEntries, MAX_PAGE_ENTRIES), Math.min(maxBytes, MAX_PAGE_BYTES)];
+}

@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+
+import { RedisRefusal, type Argument, type Connection, type Reply } from './connection.js';
+
+/** A Lua script. Its file's suffix is the number of keys, as here the number of names in `keys`. */
+export interface Script {
+  readonly text: string;
+  readonly sha: string;
+}
+
+export const COMMIT = readScript('commit-2');
+export const FOLLOW = readScript('follow-2');
+export const LOAD = readScript('load-2');
+export const RANGE = readScript('range-2');
+
+/** Runs a script by its hash, or by its text where Redis does not know it (yet, or after a restart). */
+export async function runScript(
+  connection: Connection,
+  script: Script,
+  keys: readonly string[],
+  args: readonly Argument[],
+  timeoutMs: number,
+): Promise<Reply> {
+  try {
+    return await connection.send(['EVALSHA', script.sha, keys.length, ...keys, ...args], timeoutMs);
+  } catch (error) {
+    if (!isRefusal(error, 'NOSCRIPT')) throw error;
+    return await connection.send(['EVAL', script.text, keys.length, ...keys, ...args], timeoutMs);
+  }
+}
+
+/**
+ * Runs a script that only reads and that by its flags asks for a master that takes writes. A master that cannot
+ * save to disk refuses it, after the check that it is the master: its data is as good as ever, so it is read then.
+ */
+export async function runReader(
+  connection: Connection,
+  script: Script,
+  keys: readonly string[],
+  args: readonly Argument[],
+  timeoutMs: number,
+): Promise<Reply> {
+  try {
+    return await runScript(connection, script, keys, args, timeoutMs);
+  } catch (error) {
+    if (!isRefusal(error, 'MISCONF')) throw error;
+    const readOnly = toScript(script.text.replace(/^#!lua.*/, '#!lua flags=no-writes'));
+    return await runScript(connection, readOnly, keys, args, timeoutMs);
+  }
+}
+
+function isRefusal(error: unknown, code: string): boolean {
+  return error instanceof RedisRefusal && error.code === code;
+}
+
+function readScript(name: string): Script {
+  return toScript(
+    readLua(name).replace(/^-- include (.+)\.lua$/gm, (_, included: string) => readLua(included)),
+  );
+}
+
+function readLua(name: string): string {
+  return readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8');
+}
+
+function toScript(text: string): Script {
+  return { text, sha: createHash('sha1').update(text).digest('hex') };
+}
