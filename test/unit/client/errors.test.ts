@@ -1,11 +1,11 @@
-import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { Metadata, status } from '@grpc/grpc-js';
 import { expect } from 'chai';
 
 import { PolicyStoreError, readError } from '../../../clients/typescript/src/errors.js';
 import { invalid, PolicyError } from '../../../server/src/errors.js';
 import { DETAILS_KEY, toStatus } from '../../../server/src/grpc/error-status.js';
 
-function asReceived(sent: { code: number; details: string; metadata: Metadata }): ServiceError {
+function asReceived(sent: { code: number; details: string; metadata: Metadata }): Error {
   return Object.assign(new Error(`${sent.code} ${sent.details}`), sent);
 }
 
