@@ -8,6 +8,7 @@ import { type App, createApp } from './app.js';
 import { BadSettings, type Config, readConfig } from './config/config.js';
 import { warnOfUnknownSettings } from './config/unknown-settings.js';
 import { ListenError } from './grpc/grpc-server.js';
+import { routeTransportLog } from './grpc/transport-log.js';
 import { createLog } from './log.js';
 import { StoreUnusable } from './store/store.js';
 import { welcome } from './welcome.js';
@@ -87,6 +88,7 @@ function die(log: Logger, error: unknown): never {
 
 const config = readSettings();
 const log = createLog(config.log);
+routeTransportLog(log);
 process.on('uncaughtException', (error) => die(log, error));
 process.on('unhandledRejection', (error) => die(log, error));
 run(config, log).catch((error: unknown) => die(log, error));

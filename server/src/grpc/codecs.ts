@@ -1,10 +1,11 @@
+import { BinaryReader } from '@bufbuild/protobuf/wire';
 import {
-  type GetRequest,
-  type PatchRequest,
+  GetRequest,
+  PatchRequest,
   PolicyServiceService,
-  type ResetRequest,
-  type UpdateRequest,
-  type WatchRequest,
+  ResetRequest,
+  UpdateRequest,
+  WatchRequest,
 } from '@policystore/client/proto';
 
 import { invalid, PolicyError } from '../errors.js';
@@ -25,19 +26,11 @@ const { get, update, patch, reset, watch } = PolicyServiceService;
  * answers of Get and Watch are bytes already.
  */
 export const policyServiceMethods = {
-  get: {
-    ...get,
-    requestDeserialize: reader<GetRequest>(get.requestDeserialize),
-    responseSerialize: asTheyAre,
-  },
-  update: { ...update, requestDeserialize: reader<UpdateRequest>(update.requestDeserialize, 'policy') },
-  patch: { ...patch, requestDeserialize: reader<PatchRequest>(patch.requestDeserialize, 'patch') },
-  reset: { ...reset, requestDeserialize: reader<ResetRequest>(reset.requestDeserialize) },
-  watch: {
-    ...watch,
-    requestDeserialize: reader<WatchRequest>(watch.requestDeserialize),
-    responseSerialize: asTheyAre,
-  },
+  get: { ...get, requestDeserialize: reader(GetRequest), responseSerialize: asTheyAre },
+  update: { ...update, requestDeserialize: reader(UpdateRequest, 'policy') },
+  patch: { ...patch, requestDeserialize: reader(PatchRequest, 'patch') },
+  reset: { ...reset, requestDeserialize: reader(ResetRequest) },
+  watch: { ...watch, requestDeserialize: reader(WatchRequest), responseSerialize: asTheyAre },
 };
 
 function asTheyAre(bytes: Buffer): Buffer {
@@ -45,17 +38,24 @@ function asTheyAre(bytes: Buffer): Buffer {
 }
 
 function reader<Request>(
-  decode: (bytes: Buffer) => Request,
+  type: { readonly decode: (input: BinaryReader) => Request },
   payload?: 'policy' | 'patch',
 ): (bytes: Buffer) => Request | Unreadable {
   return (bytes) => {
     try {
       if (bytes.length > SMALL_REQUEST) refuseExcess(bytes, payload);
-      return decode(bytes);
+      return type.decode(new BinaryReader(bytes, decodeText));
     } catch (error) {
       return new Unreadable(asPolicyError(error));
     }
   };
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** The reader's own decoder would put replacement characters into names. */
+function decodeText(bytes: Uint8Array): string {
+  return utf8.decode(bytes);
 }
 
 function refuseExcess(bytes: Buffer, payload: 'policy' | 'patch' | undefined): void {

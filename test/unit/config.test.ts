@@ -1,0 +1,174 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { RiskMode } from '@policystore/client/proto';
+import { expect } from 'chai';
+
+import { BadSettings, type Config, readConfig } from '../../server/src/config/config.js';
+import { redactUrl } from '../../server/src/config/store-url.js';
+import { warnOfUnknownSettings } from '../../server/src/config/unknown-settings.js';
+
+/** Commander reads the process's environment, so it is replaced for the time of the call. */
+function read(env: Record<string, string> = {}, ...flags: string[]): Config {
+  const real = process.env;
+  process.env = env;
+  try {
+    return readConfig(flags, '1.2.3', false);
+  } finally {
+    process.env = real;
+  }
+}
+
+function problems(env: Record<string, string>, ...flags: string[]): string[] {
+  try {
+    read(env, ...flags);
+  } catch (error) {
+    if (error instanceof BadSettings) return error.message.split('\n');
+    throw error;
+  }
+  throw new Error('the settings were accepted');
+}
+
+describe('the settings', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'policystore-config-'));
+  const file = (name: string, text: string): string => {
+    const path = join(dir, name);
+    writeFileSync(path, text);
+    return path;
+  };
+  after(() => rmSync(dir, { recursive: true }));
+
+  it('have defaults that serve this machine alone, durably', () => {
+    const config = read();
+    expect(config.store).to.deep.equal({ scheme: 'sqlite', text: 'sqlite:data/policy.db' });
+    expect(config).to.deep.include({
+      grpcAddress: '127.0.0.1:50051',
+      exposed: false,
+      namespaces: ['default'],
+      leaseMs: 10_000,
+      logBounds: { maxEntries: 100_000, maxBytes: 64 * 1024 * 1024 },
+      log: { level: 'info', format: 'json' },
+      creationSettings: [],
+    });
+    expect(config.initial).to.include({
+      riskMode: RiskMode.NORMAL,
+      maxRiskPerTrade: 0.01,
+      maxPositions: 5,
+      globalMinConfidence: 0.7,
+    });
+  });
+
+  it('come from the environment, and a flag wins', () => {
+    const env = { POLICY_STORE: 'memory:', POLICY_LEASE: '1500ms', QT_MAX_POSITIONS: '7' };
+    expect(read(env)).to.deep.include({ store: { scheme: 'memory', text: 'memory:' }, leaseMs: 1500 });
+    const config = read(env, '--lease', '2m', '--qt-max-positions', '8');
+    expect(config.leaseMs).to.equal(120_000);
+    expect(config.defaults.maxPositions).to.equal(8);
+  });
+
+  it('count an empty variable as absent', () => {
+    expect(read({ POLICY_STORE: '', POLICY_INSECURE: '', QT_RISK_MODE: '' }).store.scheme).to.equal('sqlite');
+  });
+
+  it('print pretty lines on a terminal', () => {
+    expect(readConfig(['--store', 'memory:'], '1.2.3', true).log.format).to.equal('pretty');
+  });
+
+  it('name those given that only a new namespace obeys', () => {
+    const config = read({ QT_RISK_MODE: 'DEFENSIVE' }, '--initial', 'conservative');
+    expect(config.creationSettings).to.deep.equal(['POLICY_INITIAL', 'QT_RISK_MODE']);
+  });
+
+  it('take the policy of a new namespace from a preset or a file', () => {
+    expect(read({ POLICY_INITIAL: 'aggressive' }).initial.maxPositions).to.equal(15);
+    const path = file('good.yaml', 'max_positions: 9\nallowed_symbols: [BTCUSDT]\n');
+    expect(read({ POLICY_INITIAL: path, QT_RISK_MODE: 'defensive' }).initial).to.deep.include({
+      maxPositions: 9,
+      allowedSymbols: ['BTCUSDT'],
+      riskMode: RiskMode.DEFENSIVE,
+    });
+  });
+
+  it('allow an address that others can reach only when told so', () => {
+    expect(read({ POLICY_GRPC_ADDR: '0.0.0.0:50051', POLICY_INSECURE: '1' }).exposed).to.equal(true);
+    expect(read({}, '--grpc-addr', '[::]:0', '--insecure').exposed).to.equal(true);
+    expect(problems({ POLICY_GRPC_ADDR: '0.0.0.0:1', POLICY_INSECURE: '0' })[0]).to.include('--insecure');
+    for (const local of ['localhost:0', '127.9.9.9:1', '[::1]:50051']) {
+      expect(read({ POLICY_GRPC_ADDR: local }).exposed, local).to.equal(false);
+    }
+  });
+
+  const bad: [setting: string, value: string, says: string][] = [
+    ['POLICY_STORE', 'postgres://host/db', 'redis://HOST:PORT'],
+    ['POLICY_STORE', 'reddis://host', 'did you mean redis:'],
+    ['POLICY_STORE', 'data/policy.db', 'sqlite:PATH'],
+    ['POLICY_STORE', 'memory:x', 'memory: alone'],
+    ['POLICY_LOG_MAX_CHANGES', '0', 'from 1'],
+    ['POLICY_LOG_MAX_CHANGES', '1e3', 'whole number'],
+    ['POLICY_LOG_MAX_BYTES', '64MB', '64MiB'],
+    ['POLICY_LOG_MAX_BYTES', '10KiB', 'at least 64KiB'],
+    ['POLICY_GRPC_ADDR', '50051', 'host:port'],
+    ['POLICY_GRPC_ADDR', '127.0.0.1:70000', '65535'],
+    ['POLICY_GRPC_ADDR', '::1:50051', '[::1]:50051'],
+    ['POLICY_GRPC_ADDR', '192.168.0.1:50051', 'POLICY_INSECURE=1'],
+    ['POLICY_GRPC_ADDR', '127.0.0.1.evil.example:50051', 'POLICY_INSECURE=1'],
+    ['POLICY_INSECURE', 'maybe', 'write 1 or 0'],
+    ['POLICY_NAMESPACES', 'Live', 'a-z'],
+    ['POLICY_NAMESPACES', 'a,,b', '""'],
+    ['POLICY_NAMESPACES', 'x'.repeat(64), '1 to 63'],
+    ['POLICY_NAMESPACES', Array.from({ length: 101 }, (_, i) => `n${i}`).join(), 'at most 100'],
+    ['POLICY_LEASE', '10', '10s'],
+    ['POLICY_LEASE', '500ms', 'at least 1s'],
+    ['POLICY_LEASE', '2h', 'at most 1h'],
+    ['POLICY_INITIAL', 'bold', 'default, conservative, aggressive'],
+    ['POLICY_LOG_LEVEL', 'loud', 'debug, info, warn, error'],
+    ['POLICY_LOG_FORMAT', 'xml', 'pretty, json'],
+    ['QT_RISK_MODE', 'WILD', 'DEFENSIVE, NORMAL, AGGRESSIVE'],
+    ['QT_MAX_RISK_PER_TRADE', '0', '1'],
+    ['QT_MAX_RISK_PER_TRADE', 'NaN', 'NaN'],
+    ['QT_MAX_POSITIONS', '101', '100'],
+    ['QT_MAX_POSITIONS', '2.5', '2.5'],
+    ['QT_CONFIDENCE_THRESHOLD', '70%', '70%'],
+  ];
+  for (const [setting, value, says] of bad) {
+    it(`refuse ${setting}=${value.slice(0, 40)} and say how to mend it`, () => {
+      const found = problems({ [setting]: value });
+      expect(found, found.join('\n')).to.have.lengthOf(1);
+      expect(found[0])
+        .to.match(new RegExp(`^${setting}\\b`))
+        .and.to.include(says);
+    });
+  }
+
+  it('refuse a file that is no policy, naming file, line and field', () => {
+    const path = file('bad.yaml', 'risk_mode: NORMAL\nmax_positions: 500\n');
+    const [problem] = problems({ POLICY_INITIAL: path });
+    expect(problem).to.include('POLICY_INITIAL').and.to.include('line 2').and.to.include('max_positions');
+  });
+
+  it('report all problems at once', () => {
+    const found = problems({ POLICY_STORE: 'x', POLICY_LEASE: 'y', QT_RISK_MODE: 'z' });
+    expect(found).to.have.lengthOf(3);
+  });
+
+  it('never show what authenticates', () => {
+    const url = 'redis://user:p@ss:w/rd@host:6379/0';
+    expect(redactUrl(url)).to.equal('redis://***@host:6379/0');
+    expect(JSON.stringify(read({ POLICY_STORE: url }).effective)).to.not.match(/p@ss|w\/rd|user/);
+    const [problem] = problems({ POLICY_STORE: 'reddis:secret@host' });
+    expect(problem).to.include('***@host').and.to.not.include('secret');
+  });
+
+  it('warn of variables that look like settings and are none', () => {
+    const warnings = warnOfUnknownSettings({
+      POLICY_LEASES: '1s',
+      POLICY_ADDR: 'x',
+      QT_RISKMODE: 'y',
+      HOME: '/',
+    });
+    expect(warnings).to.have.lengthOf(2);
+    expect(warnings[0]).to.include('POLICY_LEASES').and.to.include('did you mean POLICY_LEASE?');
+    expect(warnings[1]).to.include('did you mean QT_RISK_MODE?');
+  });
+});
