@@ -34,7 +34,9 @@ export const HOSTILE_KEYS = ['__proto__', 'constructor', 'prototype'];
 
 const FEW_NAMES = ['A', 'B', 'C', 'D'];
 
-const inText = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 });
+const inText = fc
+  .string({ unit: 'grapheme', minLength: 1, maxLength: 12 })
+  .filter((text) => !HOSTILE_KEYS.includes(text));
 
 /** Valid names of strategies, symbols and models. */
 export const arbName: fc.Arbitrary<string> = fc.oneof(

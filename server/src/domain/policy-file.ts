@@ -17,7 +17,7 @@ export interface PolicyFile {
 export function parsePolicyFile(text: string): PolicyFile {
   if (text.length > MAX_CHARACTERS) throw new Error(`has more than ${MAX_CHARACTERS} characters`);
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'silent' });
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' });
   const [error] = [...document.errors, ...document.warnings];
   if (error) throw new Error(`line ${lines.linePos(error.pos[0]).line}: ${error.message}`);
 

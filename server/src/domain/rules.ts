@@ -25,9 +25,9 @@ const compiled = {
   opp_rankings: part('properties/opp_rankings'),
   model_versions: part('properties/model_versions'),
   name: part('$defs/name'),
-  key: part('$defs/key'),
+  key: part('properties/opp_rankings/propertyNames'),
   text: part('$defs/text'),
-  unreserved: part('$defs/unreserved'),
+  member: part('$defs/struct/propertyNames'),
 } satisfies Partial<Record<FieldName, ValidateFunction>> & Record<string, ValidateFunction>;
 
 /** A part of the schema that can be checked by itself. Structs have their own walk: see struct-rules.ts. */
@@ -42,7 +42,7 @@ export function check(rule: Rule, value: unknown, path: Finding['path']): Findin
   return (validate.errors ?? [])
     .filter((error) => !isRepeated(error))
     .map((error) => ({
-      path: [...path, ...innerPath(error, Array.isArray(value))],
+      path: [...path, ...innerPath(error, value)],
       description: words(error),
     }));
 }
@@ -69,12 +69,13 @@ function isRepeated({ keyword, parentSchema }: ErrorObject): boolean {
   return keyword === 'propertyNames' || (keyword === 'type' && (parentSchema as Stated).enum !== undefined);
 }
 
-function innerPath(error: ErrorObject, inList: boolean): (string | number)[] {
-  const parts = error.instancePath
+function innerPath({ instancePath, data }: ErrorObject, root: unknown): (string | number)[] {
+  // Ajv gives an error of a key the path of the object.
+  if (instancePath === '' && data !== root && typeof data === 'string') return [data];
+  return instancePath
     .split('/')
     .slice(1)
-    .map((text) => (inList ? Number(text) : text.replaceAll('~1', '/').replaceAll('~0', '~')));
-  return error.propertyName === undefined ? parts : [...parts, error.propertyName];
+    .map((text) => (Array.isArray(root) ? Number(text) : text.replaceAll('~1', '/').replaceAll('~0', '~')));
 }
 
 /** The rules that a part of the schema can state about a value. */

@@ -36,7 +36,7 @@ export function checkStruct(value: unknown, path: Finding['path']): Finding[] {
 function walkObject(object: JsonObject, path: Path, level: number, inArray: boolean, into: Finding[]): void {
   for (const key of Object.keys(object)) {
     path.push(key);
-    into.push(...check('text', key, path), ...check('unreserved', key, path));
+    into.push(...check('member', key, path));
     walk(object[key], path, level, inArray, into);
     path.pop();
   }
