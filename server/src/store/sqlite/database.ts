@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import Libsql from 'libsql';
 
 import { StoreUnusable } from '../store.js';
-import { migrate } from './schema.js';
+import { checkSchema, migrate } from './schema.js';
 import { storeError } from './sqlite-errors.js';
 
 /** How long a predecessor that is still shutting down is waited for, in milliseconds. */
@@ -33,9 +33,10 @@ export function openDatabase(path: string): Database {
     db = new Libsql(path, { timeout: BUSY_TIMEOUT_MS });
     // Exclusive before WAL: the index of the log then lives in memory, and the lock is held until the end.
     db.exec('PRAGMA locking_mode = EXCLUSIVE');
+    checkSchema(db, path);
     db.exec('PRAGMA journal_mode = WAL');
     db.exec('PRAGMA synchronous = FULL');
-    migrate(db, path);
+    migrate(db);
     return guard(db, path);
   } catch (error) {
     db?.close();

@@ -39,24 +39,29 @@ const MIGRATIONS: readonly string[] = [
 ];
 
 /**
- * Brings the file to this program's schema, in one transaction. Takes the write lock even where nothing is to do.
+ * Checks that this program may use the file, without changing anything.
  * @throws StoreUnusable for a file of a newer program or of another one.
  */
-export function migrate(db: Libsql.Database, path: string): void {
-  db.exec('BEGIN EXCLUSIVE');
-  const version = integer(db, 'PRAGMA user_version');
+export function checkSchema(db: Libsql.Database, path: string): void {
   const tables = integer(db, 'SELECT count(*) FROM sqlite_master');
   if (tables > 0 && integer(db, 'PRAGMA application_id') !== APPLICATION_ID) {
     throw new StoreUnusable(
       `${path} is a database of another program; name another file with POLICY_STORE=sqlite:OTHER_PATH`,
     );
   }
+  const version = integer(db, 'PRAGMA user_version');
   if (version > MIGRATIONS.length) {
     throw new StoreUnusable(
       `${path} was written by a newer PolicyStore (schema ${String(version)}, this one knows ` +
         `${String(MIGRATIONS.length)}); run that version, or name another file with POLICY_STORE=sqlite:OTHER_PATH`,
     );
   }
+}
+
+/** Brings the file to this program's schema, in one transaction. Takes the write lock even if nothing is to do. */
+export function migrate(db: Libsql.Database): void {
+  db.exec('BEGIN EXCLUSIVE');
+  const version = integer(db, 'PRAGMA user_version');
   for (const migration of MIGRATIONS.slice(version)) db.exec(migration);
   if (version < MIGRATIONS.length) {
     db.exec(`PRAGMA application_id = ${String(APPLICATION_ID)}`);

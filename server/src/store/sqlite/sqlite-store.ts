@@ -49,7 +49,10 @@ export function createSqliteStore(path: string, bounds: LogBounds): PolicyStore 
   async function open(): Promise<string[]> {
     if (closing) throw new StoreUnavailable('The SQLite store is closed', { sent: false });
     const opened = startWorker(WORKER, (error) => {
+      if (link !== opened) return;
       followers.end(error);
+      connecting = Promise.reject(error);
+      connecting.catch(() => undefined);
     });
     try {
       await opened.call('open', path, bounds);

@@ -11,7 +11,7 @@ export function parseSqliteUrl(url: string): string {
   const match = /^sqlite:(.*)$/su.exec(url);
   if (!match) throw new StoreUnusable(`"${url}" is not a SQLite store: ${HINT}`);
   const path = (match[1] ?? '').replace(/^\/\/(?=\/)/u, '');
-  if (path === '') throw new StoreUnusable(`"${url}" names no file: ${HINT}`);
+  if (/^\/*$/u.test(path)) throw new StoreUnusable(`"${url}" names no file: ${HINT}`);
   if (path === ':memory:') {
     throw new StoreUnusable(`"${url}" would keep nothing: for a store without a file write memory:`);
   }
