@@ -42,7 +42,7 @@ export class Follower {
   async #run(loaded: () => void): Promise<void> {
     const { journal } = this.#options;
     let pause = RETRY.first;
-    while (!this.#abort.signal.aborted) {
+    while (!this.#isClosed()) {
       try {
         if (!journal.loaded) {
           await journal.open();
@@ -52,12 +52,16 @@ export class Follower {
           pause = RETRY.first;
         });
       } catch (error) {
-        if (this.#abort.signal.aborted) return;
+        if (this.#isClosed()) return;
         this.#lost(error);
         await this.#sleep(pause * (0.5 + Math.random() / 2));
         pause = Math.min(pause * 2, RETRY.most);
       }
     }
+  }
+
+  #isClosed(): boolean {
+    return this.#abort.signal.aborted;
   }
 
   async #follow(onAnswer: () => void): Promise<void> {

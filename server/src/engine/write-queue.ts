@@ -9,8 +9,8 @@ const MAX_BATCH = { writes: 256, bytes: 1024 * 1024 };
 /** A caller that waits for its verdict; without a write it asks only for the store's confirmation. */
 export interface Waiting {
   readonly write: PreparedWrite | undefined;
-  resolve(verdict: Verdict): void;
-  reject(error: Error): void;
+  readonly resolve: (verdict: Verdict) => void;
+  readonly reject: (error: Error) => void;
 }
 
 /** Writes in order of arrival, bounded. */

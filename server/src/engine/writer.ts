@@ -7,7 +7,7 @@ import { Draft, type Verdict } from './draft.js';
 import type { EngineLog } from './engine-log.js';
 import type { Journal } from './journal.js';
 import type { Lease } from './lease.js';
-import { type PreparedWrite, prepareWrite } from './prepare-write.js';
+import { prepareWrite } from './prepare-write.js';
 import type { WriteOutcome, WriteRequest } from './types.js';
 import { type Waiting, WriteQueue } from './write-queue.js';
 

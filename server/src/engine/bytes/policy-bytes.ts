@@ -1,4 +1,4 @@
-import { GlobalPolicy, type Override, type PolicyPatch, TradingState } from '@policystore/client/proto';
+import { GlobalPolicy, type Override, type PolicyPatch, RiskMode, TradingState } from '@policystore/client/proto';
 
 import { FIELDS, type FieldName, type Policy } from '../../domain/policy.js';
 import { touchedFields } from '../../domain/patch/patch.js';
@@ -6,7 +6,7 @@ import { timestamp } from '../change.js';
 import { RankingsChunk } from './rankings-chunk.js';
 
 const NOTHING: GlobalPolicy = {
-  riskMode: 0,
+  riskMode: RiskMode.UNSPECIFIED,
   allowedStrategies: [],
   allowedSymbols: [],
   maxRiskPerTrade: undefined,

@@ -1,4 +1,4 @@
-import { type Cause, WatchResponse } from '@policystore/client/proto';
+import { type Cause, TradingState, WatchResponse } from '@policystore/client/proto';
 
 import { lengthDelimited } from '../bytes/length-delimited.js';
 import { type LoggedChange, timestamp } from '../change.js';
@@ -108,7 +108,7 @@ const NOTHING: WatchResponse = {
   version: undefined,
   previous: 0,
   validFor: undefined,
-  tradingState: 0,
+  tradingState: TradingState.UNSPECIFIED,
   overrides: [],
   event: undefined,
   resync: false,
