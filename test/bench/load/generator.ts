@@ -1,0 +1,132 @@
+// The process that makes the load and holds the watchers: `fork`ed by the benchmark, which sends it Commands.
+import { performance } from 'node:perf_hooks';
+
+import { percentile } from '../measure/statistics.js';
+import { Connection } from './connection.js';
+import type { Command, Reply, Slots, Window } from './messages.js';
+import { Slot } from './slot.js';
+import { Watchers } from './watchers.js';
+
+const targets = new Map<string, Connection[]>();
+const loads = new Map<string, readonly Slot[]>();
+const watcherGroups = new Map<string, Watchers>();
+
+/** Rejects when a connection or a call fails; what is measured then means nothing. */
+let reject: (error: Error) => void = () => undefined;
+const fail = (error: Error): void => {
+  reject(error);
+};
+
+async function execute(command: Command): Promise<Reply> {
+  switch (command.kind) {
+    case 'connect': {
+      const opened = Array.from({ length: command.connections }, () =>
+        Connection.open('127.0.0.1', command.port, fail),
+      );
+      targets.set(command.target, await Promise.all(opened));
+      return { kind: 'done' };
+    }
+    case 'disconnect':
+      for (const connection of find(targets, command.target)) connection.close();
+      targets.delete(command.target);
+      return { kind: 'done' };
+    case 'prepare':
+      loads.set(command.load, slotsOn(find(targets, command.target), command.slots));
+      return { kind: 'done' };
+    case 'watch': {
+      const { target, call, streams } = command;
+      watcherGroups.set(command.watchers, await Watchers.open(find(targets, target), call, streams, fail));
+      return { kind: 'done' };
+    }
+    case 'run': {
+      const slots = find(loads, command.load);
+      return { kind: 'window', window: await measure((record) => run(slots, command.ms, record)) };
+    }
+    case 'fan-out': {
+      const [slot] = find(loads, command.load);
+      const watchers = find(watcherGroups, command.watchers);
+      return {
+        kind: 'window',
+        window: await measure((record) => fanOut(slot, watchers, command.ms, record)),
+      };
+    }
+  }
+}
+
+/** Keeps every slot busy for `ms`, then waits for the last answers. */
+async function run(slots: readonly Slot[], ms: number, record: (ms: number) => void): Promise<void> {
+  const end = performance.now() + ms;
+  const finished = slots.map(
+    (slot) =>
+      new Promise<void>((resolve) => {
+        slot.start((took) => {
+          record(took);
+          if (performance.now() < end) return true;
+          resolve();
+          return false;
+        });
+      }),
+  );
+  await Promise.all(finished);
+}
+
+/** One change after the other, each sent when the last watcher has the one before. */
+async function fanOut(
+  slot: Slot | undefined,
+  watchers: Watchers,
+  ms: number,
+  record: (ms: number) => void,
+): Promise<void> {
+  const end = performance.now() + ms;
+  while (performance.now() < end) {
+    const arrived = watchers.next();
+    const sentAt = performance.now();
+    const answered = new Promise<void>((resolve) => {
+      slot?.start(() => {
+        resolve();
+        return false;
+      });
+    });
+    record((await arrived) - sentAt);
+    await answered;
+  }
+}
+
+function slotsOn(connections: readonly Connection[], slots: Slots): Slot[] {
+  return slots.map((calls, i) => {
+    const connection = connections[i % connections.length];
+    if (connection === undefined) throw new Error('a load without a connection');
+    return new Slot(connection, calls, fail);
+  });
+}
+
+async function measure(work: (record: (ms: number) => void) => Promise<void>): Promise<Window> {
+  const times: number[] = [];
+  const cpu = process.cpuUsage();
+  const started = performance.now();
+  await work((ms) => times.push(ms));
+  const seconds = (performance.now() - started) / 1000;
+  const { user, system } = process.cpuUsage(cpu);
+  return {
+    requests: times.length,
+    seconds,
+    p50: percentile(times, 0.5),
+    p99: percentile(times, 0.99),
+    generatorCpu: (user + system) / 1e6,
+  };
+}
+
+function find<Value>(map: ReadonlyMap<string, Value>, name: string): Value {
+  const value = map.get(name);
+  if (value === undefined) throw new Error(`the load generator does not know ${name}`);
+  return value;
+}
+
+process.on('message', (command: Command) => {
+  const failed = new Promise<never>((_resolve, rejectFailed) => (reject = rejectFailed));
+  Promise.race([execute(command), failed]).then(
+    (reply: Reply) => process.send?.(reply),
+    (error: unknown) => process.send?.({ kind: 'failed', message: String(error) } satisfies Reply),
+  );
+});
+process.once('disconnect', () => process.exit());

@@ -1,0 +1,47 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+import { expect } from 'chai';
+
+import { temporaryDirectory } from '../support/temporary-directory.js';
+
+const run = promisify(execFile);
+const MAIN = fileURLToPath(new URL('../bench/main.ts', import.meta.url));
+
+interface Result {
+  readonly rows: readonly { readonly id: string; readonly comparison?: { readonly met?: boolean } }[];
+}
+
+describe('the benchmark', () => {
+  const directory = temporaryDirectory();
+
+  it('measures every row, and judges those with a goal', async function () {
+    this.timeout(180_000);
+    const file = join(directory.path, 'results.json');
+    const env = { ...process.env, BENCH_QUICK: '1' };
+    const { stdout } = await run(process.execPath, ['--import=tsx', MAIN, file], { env });
+    const { rows } = JSON.parse(await readFile(file, 'utf8')) as Result;
+    const ids = rows.map(({ id }) => id);
+    expect(ids).to.include.members([
+      ...['get.64.throughput', 'get.64.cpu', 'get.1.p50', 'get.1.p99'],
+      ...['memory', 'sqlite', 'redis'].flatMap((store) => [
+        `patch.${store}.1.p50`,
+        `patch.${store}.1.throughput`,
+        `patch.${store}.64.throughput`,
+      ]),
+      ...[10, 100, 1000].flatMap((watchers) => [`fan-out.${watchers}.p50`, `fan-out.${watchers}.cpu`]),
+      ...['rankings.1.cpu', 'rankings.10.cpu', 'rankings.patch-and-get.cpu'],
+    ]);
+    expect(ids.filter((id) => id.startsWith('etcd'))).not.to.be.empty;
+    expect(ids.filter((id) => id.startsWith('h2load'))).not.to.be.empty;
+    const judged = rows.filter(({ comparison }) => comparison?.met !== undefined).map(({ id }) => id);
+    expect(judged).to.have.members([
+      ...['get.64.throughput', 'get.1.p50', 'get.1.p99'],
+      ...['fan-out.1000.p50', 'rankings.1.cpu', 'rankings.10.cpu'],
+    ]);
+    expect(stdout).to.include('Get, 64 in flight').and.include('these figures mean nothing');
+  });
+});
