@@ -16,6 +16,7 @@ import { expect } from 'chai';
 
 import { PolicyError } from '../../server/src/errors.js';
 import { toStatus } from '../../server/src/grpc/error-status.js';
+import { rejection } from '../support/rejection.js';
 import { type ScriptedServer, startScriptedServer } from '../support/scripted-server.js';
 
 const E1 = (revision: number) => ({ epoch: 'e1', revision });
@@ -44,13 +45,6 @@ function answering<Request, Response>(...answers: (Response | PolicyError)[]) {
       return calls.map(({ request }) => request);
     },
   };
-}
-
-async function failure(work: Promise<unknown>): Promise<unknown> {
-  return work.then(
-    () => expect.fail('it worked'),
-    (error: unknown) => error,
-  );
 }
 
 describe('PolicyClient calls', () => {
@@ -170,7 +164,7 @@ describe('PolicyClient calls', () => {
       const get = answering<GetRequest, GetResponse>(new PolicyError('EPOCH_UNKNOWN', 'unknown'));
       const { address } = await serve({ get: get.handler });
 
-      const error = await failure(connect({ addresses: address }).get({ minVersion: E1(1) }));
+      const error = await rejection(connect({ addresses: address }).get({ minVersion: E1(1) }), Error);
 
       expect(error).to.include({ code: 'FAILED_PRECONDITION', reason: 'EPOCH_UNKNOWN' });
       expect(get.calls).to.have.lengthOf(1);
@@ -211,8 +205,9 @@ describe('PolicyClient calls', () => {
       const patch = answering<PatchRequest, PatchResponse>(away());
       const { address } = await serve({ patch: patch.handler });
 
-      const error = await failure(
+      const error = await rejection(
         connect({ addresses: address }).patch({ maxPositions: 3 }, { requestId: '' }),
+        Error,
       );
 
       expect(error).to.include({ code: 'UNAVAILABLE', reason: 'STORE_UNAVAILABLE' });
@@ -226,7 +221,7 @@ describe('PolicyClient calls', () => {
       );
       const { address } = await serve({ patch: patch.handler });
 
-      const error = await failure(connect({ addresses: address }).patch({ maxPositions: 1000 }));
+      const error = await rejection(connect({ addresses: address }).patch({ maxPositions: 1000 }), Error);
 
       expect(error).to.be.instanceOf(PolicyStoreError);
       expect(error).to.have.deep.property('violations', violations);
@@ -336,7 +331,7 @@ describe('PolicyClient calls', () => {
     it('fails with DEADLINE_EXCEEDED when the server does not answer in time', async () => {
       const { address } = await serve({ get: () => undefined });
 
-      const error = await failure(connect({ addresses: address }).get({ deadlineMs: 50 }));
+      const error = await rejection(connect({ addresses: address }).get({ deadlineMs: 50 }), Error);
 
       expect(error).to.include({ code: 'DEADLINE_EXCEEDED' });
     });
@@ -360,7 +355,7 @@ describe('PolicyClient calls', () => {
       const reached = once(events, 'reached');
       const cancelled = once(events, 'cancelled');
       const abort = new AbortController();
-      const pending = failure(connect({ addresses: address }).get({ signal: abort.signal }));
+      const pending = rejection(connect({ addresses: address }).get({ signal: abort.signal }), Error);
       await reached;
 
       abort.abort(new Error('enough'));
@@ -374,7 +369,7 @@ describe('PolicyClient calls', () => {
       const { address } = await serve({ get: get.handler });
       const signal = AbortSignal.abort(new Error('too late'));
 
-      const error = await failure(connect({ addresses: address }).get({ signal }));
+      const error = await rejection(connect({ addresses: address }).get({ signal }), Error);
 
       expect(error).to.have.property('message', 'too late');
       expect(get.calls).to.have.lengthOf(0);
@@ -385,13 +380,13 @@ describe('PolicyClient calls', () => {
       const { address } = await serve({ get: () => events.emit('reached') });
       const reached = once(events, 'reached');
       const client = connect({ addresses: address });
-      const pending = failure(client.get());
+      const pending = rejection(client.get(), Error);
       await reached;
 
       client.close();
 
       expect(await pending).to.include({ code: 'CANCELLED', reason: 'CLIENT_CLOSED' });
-      expect(await failure(client.get())).to.include({ code: 'CANCELLED', reason: 'CLIENT_CLOSED' });
+      expect(await rejection(client.get(), Error)).to.include({ code: 'CANCELLED', reason: 'CLIENT_CLOSED' });
     });
   });
 

@@ -13,6 +13,7 @@ import { expect } from 'chai';
 
 import { type ErrorReason, PolicyError } from '../../server/src/errors.js';
 import { toStatus } from '../../server/src/grpc/error-status.js';
+import { rejection } from '../support/rejection.js';
 import { type ScriptedServer, startScriptedServer } from '../support/scripted-server.js';
 
 type Stream = ServerWritableStream<WatchRequest, WatchResponse>;
@@ -41,13 +42,6 @@ const heartbeat = (revision: number, previous: number) =>
 
 function fail(stream: Stream, reason: ErrorReason): void {
   stream.emit('error', toStatus(new PolicyError(reason, 'as scripted')));
-}
-
-async function failure(work: Promise<unknown>): Promise<unknown> {
-  return work.then(
-    () => expect.fail('it worked'),
-    (error: unknown) => error,
-  );
 }
 
 describe('PolicyClient.watch', () => {
@@ -251,7 +245,7 @@ describe('PolicyClient.watch', () => {
       });
       const watch = connect(address).watch();
 
-      const error = await failure(watch.next());
+      const error = await rejection(watch.next(), Error);
 
       expect(error).to.be.instanceOf(PolicyStoreError);
       expect(error).to.have.property('reason', reason);
@@ -328,14 +322,14 @@ describe('PolicyClient.watch', () => {
 
       abort.abort(new Error('enough'));
 
-      expect(await failure(watch.next())).to.have.property('message', 'enough');
+      expect(await rejection(watch.next(), Error)).to.have.property('message', 'enough');
     });
 
     it('rejects with the reason of an abort while it waits to connect again', async () => {
       const gone = await serve();
       await gone.server.close();
       const abort = new AbortController();
-      const waiting = failure(connect(gone.address).watch({ signal: abort.signal }).next());
+      const waiting = rejection(connect(gone.address).watch({ signal: abort.signal }).next(), Error);
 
       abort.abort(new Error('enough'));
 

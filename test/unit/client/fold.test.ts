@@ -6,18 +6,10 @@ import fc from 'fast-check';
 import { apply, copyPolicy } from '../../../server/src/domain/patch/patch.js';
 import { type Policy as ServerPolicy } from '../../../server/src/domain/policy.js';
 import { arbHostilePatch, arbHostilePolicy, arbPatch, arbPolicy } from '../../support/arbitraries.js';
+import { canonical } from '../../support/canonical.js';
 
 function held(policy: ServerPolicy): Policy {
   return readPolicy(GlobalPolicy.decode(GlobalPolicy.encode(GlobalPolicy.fromPartial(policy)).finish()));
-}
-
-/** As text, without the order of maps and structs, which has no meaning. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) => {
-    if (inner instanceof Map) return [...(inner as Map<string, unknown>)].sort();
-    if (typeof inner !== 'object' || inner === null || Array.isArray(inner)) return inner;
-    return Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1));
-  });
 }
 
 const base = readPolicy(

@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { PolicyStoreError } from '../../../clients/typescript/src/errors.js';
 import { backoffMs, retry } from '../../../clients/typescript/src/retry.js';
 import { type Timing } from '../../../clients/typescript/src/timing.js';
+import { rejection } from '../../support/rejection.js';
 
 /** A clock that stands still between sleeps. */
 function createTiming(random = 1): Timing & { readonly slept: number[] } {
@@ -39,13 +40,6 @@ function options(timing: Timing, more: { safe?: boolean; addresses?: number; sig
   return { deadline: timing.now() + 5000, addresses: 1, safe: true, signal, timing, ...more };
 }
 
-async function failure(work: Promise<unknown>): Promise<unknown> {
-  return work.then(
-    () => expect.fail('it worked'),
-    (error: unknown) => error,
-  );
-}
-
 describe('retry', () => {
   it('tries again after an error that passes, and waits longer each time', async () => {
     const timing = createTiming();
@@ -61,7 +55,7 @@ describe('retry', () => {
       const timing = createTiming();
       const error = new PolicyStoreError(code, 'no');
 
-      expect(await failure(retry(failing(error).attempt, options(timing)))).to.equal(error);
+      expect(await rejection(retry(failing(error).attempt, options(timing)), Error)).to.equal(error);
       expect(timing.slept).to.deep.equal([]);
     });
   }
@@ -70,7 +64,9 @@ describe('retry', () => {
     const timing = createTiming();
     const error = unavailable();
 
-    expect(await failure(retry(failing(error).attempt, options(timing, { safe: false })))).to.equal(error);
+    expect(await rejection(retry(failing(error).attempt, options(timing, { safe: false })), Error)).to.equal(
+      error,
+    );
     expect(timing.slept).to.deep.equal([]);
   });
 
@@ -97,7 +93,9 @@ describe('retry', () => {
     const timing = createTiming();
     const last = unavailable(6000);
 
-    expect(await failure(retry(failing(unavailable(), last).attempt, options(timing)))).to.equal(last);
+    expect(await rejection(retry(failing(unavailable(), last).attempt, options(timing)), Error)).to.equal(
+      last,
+    );
     expect(timing.slept).to.deep.equal([50]);
   });
 
@@ -105,7 +103,7 @@ describe('retry', () => {
     const timing = createTiming();
     const signal = AbortSignal.abort(new Error('enough'));
 
-    const error = await failure(retry(failing(unavailable()).attempt, options(timing, { signal })));
+    const error = await rejection(retry(failing(unavailable()).attempt, options(timing, { signal })), Error);
 
     expect(error).to.have.property('message', 'enough');
   });
