@@ -2,7 +2,7 @@ import { RiskMode } from '@policystore/client/proto';
 
 import { isJsonObject, withoutNulls } from './json.js';
 import type { Applied } from './patch/patch.js';
-import { type FieldName, FIELDS, type Json, type JsonObject, type Policy } from './policy.js';
+import { type FieldName, type Json, type JsonObject, type Policy } from './policy.js';
 
 /** Sets a flat field of the store, or deletes it with null. */
 export type FieldWrite = readonly [field: string, value: string | null];
@@ -23,7 +23,10 @@ const TEXT: Readonly<Record<WholeField, (policy: Policy) => string>> = {
   custom_params: (policy) => JSON.stringify(policy.customParams),
 };
 
-/** What an applied patch does to the flat fields; `after` is the policy that it made. */
+/**
+ * What an applied patch does to the flat fields; `after` is the policy that it made. The creation of a namespace
+ * is a `replacement` of every field without an inverse.
+ */
 export function fieldWrites(applied: Applied, after: Policy): FieldWrite[] {
   const writes: FieldWrite[] = [];
   for (const name of applied.fields) {
@@ -31,14 +34,6 @@ export function fieldWrites(applied: Applied, after: Policy): FieldWrite[] {
     else writes.push([name, TEXT[name](after)]);
   }
   return writes;
-}
-
-/** Every flat field of a policy: what the creation of a namespace writes. */
-export function policyToFields(policy: Policy): FieldWrite[] {
-  return FIELDS.flatMap((name): FieldWrite[] => {
-    if (!isMapField(name)) return [[name, TEXT[name](policy)]];
-    return [...policy[MAPS[name]]].map(([key, value]) => [`${name}:${key}`, String(value)]);
-  });
 }
 
 /**
@@ -73,9 +68,7 @@ function* entryWrites(name: MapField, applied: Applied, after: Policy): Iterable
   for (const key of before.keys()) {
     if (!after[MAPS[name]].has(key)) yield [`${name}:${key}`, null];
   }
-  for (const [key, value] of forward) {
-    if (before.get(key) !== value) yield [`${name}:${key}`, String(value)];
-  }
+  for (const [key, value] of forward) yield [`${name}:${key}`, String(value)];
 }
 
 function readEntry(policy: Policy, field: string, text: string): void {

@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 
-import { fieldWrites, policyFromFields, policyToFields } from '../../../server/src/domain/fields.js';
-import { apply, copyPolicy, emptyPatch } from '../../../server/src/domain/patch/patch.js';
+import { fieldWrites, policyFromFields } from '../../../server/src/domain/fields.js';
+import { apply, copyPolicy, emptyPatch, replacement } from '../../../server/src/domain/patch/patch.js';
+import { FIELDS, type Policy } from '../../../server/src/domain/policy.js';
 import { presetPolicy } from '../../../server/src/domain/presets.js';
 import {
   arbHostilePatch,
@@ -25,8 +26,11 @@ function write(fields: Fields, writes: ReturnType<typeof fieldWrites>): Fields {
   return fields;
 }
 
-const stored = (policy: Parameters<typeof policyToFields>[0]): Fields =>
-  write(new Map(), policyToFields(policy));
+/** As the creation of a namespace writes them. */
+function stored(policy: Policy): Fields {
+  const created = { patch: replacement(policy), inverse: emptyPatch(), fields: [...FIELDS] };
+  return write(new Map(), fieldWrites(created, policy));
+}
 
 describe('flat fields', () => {
   const universes = [
