@@ -337,11 +337,21 @@ describe('PolicyClient calls', () => {
     });
 
     it('takes a deadline that no timer can hold for the longest there is', async () => {
-      const { address } = await serve({ get: answering<GetRequest, GetResponse>(current(1)).handler });
+      let calls = 0;
+      const { address } = await serve({
+        get: (_call, done) => {
+          calls += 1;
+          // later than the millisecond after which an overflown timer fires
+          setTimeout(done, 20, null, current(1));
+        },
+      });
       const client = connect({ addresses: address, deadlineMs: Infinity });
 
-      expect((await client.get({ deadlineMs: 1e12 })).version).to.deep.equal(E1(1));
-      expect((await client.get()).version).to.deep.equal(E1(1));
+      await client.get({ deadlineMs: 1e12 });
+      await client.get({ deadlineMs: 2 ** 31 });
+      await client.get();
+
+      expect(calls).to.equal(3);
     });
 
     it('rejects with the reason of an abort, and tells the server', async () => {

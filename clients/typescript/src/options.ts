@@ -74,13 +74,13 @@ export interface WatchOptions<F extends FieldName = never> {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A longer timer overflows and fires at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+/** 24 days. Beyond 2^31 ms a timer overflows and fires at once, and on its way to the server a deadline is rounded up. */
+const MAX_DEADLINE_MS = 24 * 24 * 3600 * 1000;
 
-/** @throws RangeError unless it is a positive number of milliseconds; what no timer can hold is cut. */
+/** @throws RangeError unless it is a positive number of milliseconds; more than 24 days are cut to that. */
 export function readDeadline(ms: number): number {
   if (!(ms > 0)) throw new RangeError(`deadlineMs must be a positive number of milliseconds, not ${ms}`);
-  return Math.min(ms, MAX_TIMER_MS);
+  return Math.min(ms, MAX_DEADLINE_MS);
 }
 
 /** @throws RangeError outside what servers accept. */
