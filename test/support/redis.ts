@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
-import { Redis } from 'ioredis';
+import { Redis, type RedisOptions } from 'ioredis';
 
 import { freePort, startOnFreePort, startProcess, until, type ManagedProcess } from './process.js';
 
@@ -11,7 +11,10 @@ import { freePort, startOnFreePort, startProcess, until, type ManagedProcess } f
 export interface RedisServer {
   readonly host: string;
   readonly port: number;
+  /** Without the password. */
   readonly url: string;
+  /** Where it keeps its data. */
+  readonly dir: string;
   /** A plain client for looking behind the store's back. Made anew by `restart`. */
   readonly client: Redis;
   readonly process: ManagedProcess;
@@ -28,6 +31,8 @@ export interface RedisSettings {
   readonly appendonly?: boolean;
   /** Default always. */
   readonly fsync?: 'always' | 'everysec' | 'no';
+  /** Of the default user. Default: none. */
+  readonly password?: string;
   /** More lines of redis.conf, as arguments: ['--maxmemory', '64mb']. */
   readonly config?: readonly string[];
 }
@@ -37,18 +42,21 @@ const HOST = '127.0.0.1';
 export async function startRedis(settings: RedisSettings = {}): Promise<RedisServer> {
   requireBinary('redis-server');
   const dir = await mkdtemp(join(tmpdir(), 'policystore-redis-'));
-  const { appendonly = true, fsync = 'always', config = [] } = settings;
+  const { appendonly = true, fsync = 'always', password, config = [] } = settings;
   const start = (port: number): Promise<ManagedProcess> =>
     startProcess({
       command: 'redis-server',
       args: [
         ...['--port', String(port), '--bind', HOST, '--dir', dir, '--save', '', '--daemonize', 'no'],
+        // A replica of this server is there at once, rather than after 5 s.
+        ...['--repl-diskless-sync-delay', '0'],
+        ...(password === undefined ? [] : ['--requirepass', password]),
         ...['--appendonly', appendonly ? 'yes' : 'no', '--appendfsync', fsync, ...config],
       ],
-      answers: () => ping(port),
+      answers: () => ping(port, password),
     });
   try {
-    return await startOnFreePort(async (port) => serverOn(port, dir, await start(port), start));
+    return await startOnFreePort(async (port) => serverOn(port, dir, await start(port), start, password));
   } catch (error) {
     await rm(dir, { recursive: true, force: true });
     throw error;
@@ -60,13 +68,15 @@ function serverOn(
   dir: string,
   first: ManagedProcess,
   start: (port: number) => Promise<ManagedProcess>,
+  password: string | undefined,
 ): RedisServer {
   let managed = first;
-  let client = clientOf(port);
+  let client = clientOf(port, password);
   return {
     host: HOST,
     port,
     url: `redis://${HOST}:${port}`,
+    dir,
     get client() {
       return client;
     },
@@ -78,7 +88,7 @@ function serverOn(
       await managed.kill();
       client.disconnect();
       managed = await start(port);
-      client = clientOf(port);
+      client = clientOf(port, password);
     },
     async close() {
       client.disconnect();
@@ -98,8 +108,11 @@ export async function plainRedis(): Promise<{ readonly url: string; close(): Pro
 export interface RedisCluster {
   readonly url: string;
   readonly nodes: readonly RedisServer[];
+  slotOf(key: string): Promise<number>;
   /** The node that owns a key's slot now. */
   ownerOf(key: string): Promise<RedisServer>;
+  /** The name of a node within the cluster. */
+  idOf(node: RedisServer): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -134,17 +147,21 @@ export async function startCluster(): Promise<RedisCluster> {
       return info.includes('cluster_state:ok') && slots.length === nodes.length;
     });
   }
+  const slotOf = async (key: string): Promise<number> =>
+    Number(await first.client.call('CLUSTER', 'KEYSLOT', key));
   return {
     url: `redis+cluster://${nodes.map((node) => `${HOST}:${node.port}`).join(',')}`,
     nodes,
+    slotOf,
     async ownerOf(key) {
-      const slot = (await first.client.call('CLUSTER', 'KEYSLOT', key)) as number;
+      const slot = await slotOf(key);
       const ranges = (await first.client.call('CLUSTER', 'SLOTS')) as [number, number, [string, number]][];
       const port = ranges.find(([from, to]) => from <= slot && slot <= to)?.[2][1];
       const owner = nodes.find((node) => node.port === port);
       if (!owner) throw new Error(`No node owns slot ${slot}`);
       return owner;
     },
+    idOf: async (node) => String(await node.client.call('CLUSTER', 'MYID')),
     close: () => closeAll(nodes),
   };
 }
@@ -157,6 +174,8 @@ export interface RedisSentinels {
   readonly sentinels: readonly { readonly port: number; readonly process: ManagedProcess }[];
   /** The server that the Sentinels call the master now. */
   master(): Promise<RedisServer>;
+  /** Has the Sentinels make the replica the master, the old one still living. */
+  failover(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -196,6 +215,9 @@ export async function startSentinel(): Promise<RedisSentinels> {
       const server = servers.find(({ port }) => String(port) === address[1]);
       if (!server) throw new Error(`The Sentinels name an unknown master ${address.join(':')}`);
       return server;
+    },
+    async failover() {
+      await asked.client.call('SENTINEL', 'FAILOVER', masterName);
     },
     close: () => closeAll([...sentinels, ...servers]),
   };
@@ -242,15 +264,15 @@ async function startOneSentinel(masterName: string, masterPort: number): Promise
   });
 }
 
-function clientOf(port: number): Redis {
-  const client = new Redis({ host: HOST, port, retryStrategy: () => 50, protocol: 2 });
+function clientOf(port: number, password?: string): Redis {
+  const client = new Redis({ ...addressOf(port, password), retryStrategy: () => 50 });
   // A server that was killed on purpose is no news.
   client.on('error', () => undefined);
   return client;
 }
 
-async function ping(port: number): Promise<void> {
-  const client = new Redis({ host: HOST, port, lazyConnect: true, retryStrategy: null, protocol: 2 });
+async function ping(port: number, password?: string): Promise<void> {
+  const client = new Redis({ ...addressOf(port, password), lazyConnect: true, retryStrategy: null });
   client.on('error', () => undefined);
   try {
     await client.connect();
@@ -258,6 +280,13 @@ async function ping(port: number): Promise<void> {
   } finally {
     client.disconnect();
   }
+}
+
+function addressOf(
+  port: number,
+  password?: string,
+): Pick<RedisOptions, 'host' | 'port' | 'protocol' | 'password'> {
+  return { host: HOST, port, protocol: 2, ...(password === undefined ? {} : { password }) };
 }
 
 /** Starts all at once; if one fails, the others are closed. */

@@ -46,6 +46,7 @@ describe('an error reply of Redis', () => {
   const NEVER = [
     'NOPERM this user has no permissions to run the command',
     'NOAUTH Authentication required.',
+    'ERR Protocol error: unauthenticated multibulk length',
     'WRONGPASS invalid username-password pair or user is disabled.',
     'WRONGTYPE Operation against a key holding the wrong kind of value',
     'MOVED 1 127.0.0.1:7000',

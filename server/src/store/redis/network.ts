@@ -2,6 +2,7 @@ import type { Clock } from '../../clock.js';
 import { openConnection, type Connection } from './connection.js';
 import { closedError, createLink, storeError, type Link } from './link.js';
 import { createLocator } from './locate.js';
+import { watchSentinels } from './sentinel-watch.js';
 import type { Address, RedisTarget } from './url.js';
 
 /** Opens all connections of a store and remembers them, so that they can be closed together. */
@@ -19,7 +20,12 @@ export interface Network {
 export function createNetwork(target: RedisTarget, clock: Clock, timeoutMs: number): Network {
   const links = new Set<Link>();
   const connections = new Set<Connection>();
+  let stopWatching: (() => void) | undefined;
   let closed = false;
+
+  function breakAll(reason: string): void {
+    for (const connection of connections) connection.destroy(reason);
+  }
 
   function checkOpen(): void {
     if (closed) throw closedError();
@@ -27,6 +33,11 @@ export function createNetwork(target: RedisTarget, clock: Clock, timeoutMs: numb
 
   async function open(address: Address, authenticate = true): Promise<Connection> {
     checkOpen();
+    if (target.kind === 'sentinel') {
+      stopWatching ??= watchSentinels(target, () => {
+        breakAll('the Sentinels switched to another master');
+      });
+    }
     const { username, password, db, tls } = target;
     const options = authenticate
       ? { username, password, db, tls }
@@ -82,7 +93,8 @@ export function createNetwork(target: RedisTarget, clock: Clock, timeoutMs: numb
     close() {
       closed = true;
       for (const link of [...links]) link.close();
-      for (const connection of connections) connection.destroy('the store was closed');
+      stopWatching?.();
+      breakAll('the store was closed');
     },
   };
 }

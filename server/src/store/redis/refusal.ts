@@ -43,7 +43,7 @@ export function refusalError(refusal: RedisRefusal): StoreUnavailable | StoreUnu
     case 'NOPERM':
       return new StoreUnusable(`${where} denies the user a right (${message}). Grant: ${GRANT}`);
     case 'NOAUTH':
-      return new StoreUnusable(`${where} wants a password: put it into POLICY_STORE as redis://:password@…`);
+      return noPassword(where);
     case 'WRONGPASS':
       return new StoreUnusable(`${where} does not accept the user name and password of POLICY_STORE`);
     case 'WRONGTYPE':
@@ -51,6 +51,8 @@ export function refusalError(refusal: RedisRefusal): StoreUnavailable | StoreUnu
     case 'DENIED':
       return new StoreUnusable(`${where} runs in protected mode: set a password or a bind address there`);
   }
+  // What Redis says to a command with many arguments, before it looks at the command.
+  if (message.includes('unauthenticated')) return noPassword(where);
   if (message.includes('max number of clients')) {
     return later(`${where} has no room for another connection: raise its maxclients`);
   }
@@ -72,6 +74,10 @@ export function refusalError(refusal: RedisRefusal): StoreUnavailable | StoreUnu
     );
   }
   return new StoreUnusable(`${where}: ${message}`);
+}
+
+function noPassword(where: string): StoreUnusable {
+  return new StoreUnusable(`${where} wants a password: put it into POLICY_STORE as redis://:password@…`);
 }
 
 /** A log whose state is missing or older: only an operator can say which of them is right. */
