@@ -1,4 +1,5 @@
-import type { Policy, Scalars } from './policy.js';
+import { encodeField, MAX_ENCODED_BYTES } from './encode.js';
+import { FIELDS, type Policy, type Scalars } from './policy.js';
 import { parsePolicyFile, type PolicyFile } from './policy-file.js';
 import { checkPolicyJson, fromValidJson, type PolicyJson } from './policy-json.js';
 import { type Finding, pathText } from './violation.js';
@@ -12,7 +13,12 @@ export function parseInitial(text: string, source: string, defaults: Scalars): P
   const file = readFile(text, source);
   const findings = checkPolicyJson(file.value);
   if (findings.length > 0) throw new Error(problemsText(findings, file, source));
-  return fromValidJson(file.value as PolicyJson, defaults);
+  const policy = fromValidJson(file.value as PolicyJson, defaults);
+  const size = FIELDS.reduce((sum, field) => sum + encodeField(policy, field).length, 0);
+  if (size > MAX_ENCODED_BYTES) {
+    throw new Error(`${source}: the policy must be at most 1 MiB encoded, got ${size} bytes`);
+  }
+  return policy;
 }
 
 function readFile(text: string, source: string): PolicyFile {

@@ -1,22 +1,8 @@
-import { GlobalPolicy, type PolicyPatch } from '@policystore/client/proto';
+import type { PolicyPatch } from '@policystore/client/proto';
 
+import { encodeField, encodePart } from './encode.js';
 import { type Applied, apply } from './patch/patch.js';
 import { type FieldName, FIELDS, type Policy } from './policy.js';
-
-const NOTHING = GlobalPolicy.create();
-
-const MEASURE: Readonly<Record<FieldName, (policy: Policy) => number>> = {
-  risk_mode: ({ riskMode }) => encodedSize({ riskMode }),
-  allowed_strategies: ({ allowedStrategies }) => encodedSize({ allowedStrategies }),
-  allowed_symbols: ({ allowedSymbols }) => encodedSize({ allowedSymbols }),
-  max_risk_per_trade: ({ maxRiskPerTrade }) => encodedSize({ maxRiskPerTrade }),
-  max_positions: ({ maxPositions }) => encodedSize({ maxPositions }),
-  global_min_confidence: ({ globalMinConfidence }) => encodedSize({ globalMinConfidence }),
-  opp_rankings: ({ oppRankings }) => encodedSize({ oppRankings }),
-  model_versions: ({ modelVersions }) => encodedSize({ modelVersions }),
-  system_health: ({ systemHealth }) => encodedSize({ systemHealth }),
-  custom_params: ({ customParams }) => encodedSize({ customParams }),
-};
 
 /** A policy that changes in place and knows its encoded size, at a cost that follows the change. */
 export class WorkingCopy {
@@ -27,10 +13,9 @@ export class WorkingCopy {
   /** Takes the policy over: nobody else may change it. */
   constructor(policy: Policy) {
     this.policy = policy;
-    this.#sizes = Object.fromEntries(FIELDS.map((name) => [name, MEASURE[name](policy)])) as Record<
-      FieldName,
-      number
-    >;
+    this.#sizes = Object.fromEntries(
+      FIELDS.map((name) => [name, encodeField(policy, name).length]),
+    ) as Record<FieldName, number>;
     this.#size = FIELDS.reduce((sum, name) => sum + this.#sizes[name], 0);
   }
 
@@ -53,13 +38,19 @@ export class WorkingCopy {
   #measure(name: FieldName, { patch, inverse }: Applied): number {
     const growth =
       name === 'opp_rankings'
-        ? growthOf(patch.oppRankings, inverse.oppRankings, (oppRankings) => encodedSize({ oppRankings }))
+        ? growthOf(
+            patch.oppRankings,
+            inverse.oppRankings,
+            (oppRankings) => encodePart({ oppRankings }).length,
+          )
         : name === 'model_versions'
-          ? growthOf(patch.modelVersions, inverse.modelVersions, (modelVersions) =>
-              encodedSize({ modelVersions }),
+          ? growthOf(
+              patch.modelVersions,
+              inverse.modelVersions,
+              (modelVersions) => encodePart({ modelVersions }).length,
             )
           : undefined;
-    return growth === undefined ? MEASURE[name](this.policy) : this.#sizes[name] + growth;
+    return growth === undefined ? encodeField(this.policy, name).length : this.#sizes[name] + growth;
   }
 }
 
@@ -79,8 +70,4 @@ function growthOf<Value>(
 ): number | undefined {
   if (!patch || !inverse || patch.clear || inverse.clear) return undefined;
   return measure(patch.put) - measure(inverse.put);
-}
-
-function encodedSize(part: Partial<GlobalPolicy>): number {
-  return GlobalPolicy.encode({ ...NOTHING, ...part }).finish().length;
 }

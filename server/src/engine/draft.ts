@@ -1,5 +1,6 @@
 import { ChangeKind, type GlobalPolicy } from '@policystore/client/proto';
 
+import { MAX_ENCODED_BYTES } from '../domain/encode.js';
 import { fieldWrites } from '../domain/fields.js';
 import { type Applied, copyPolicy } from '../domain/patch/patch.js';
 import { validateResult } from '../domain/validate.js';
@@ -7,7 +8,7 @@ import { invalid, PolicyError } from '../errors.js';
 import type { Head } from '../store/store.js';
 import { formatVersion, type ProposedChange, proposeChange, timestamp } from './change.js';
 import type { FieldRevisions } from './field-revisions.js';
-import { MAX_ENCODED_BYTES, type PreparedWrite } from './prepare-write.js';
+import type { PreparedWrite } from './prepare-write.js';
 import type { Replica } from './replica.js';
 import type { SeenRequest } from './seen-requests.js';
 import type { WriteOutcome } from './types.js';

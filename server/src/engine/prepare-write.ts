@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { GlobalPolicy, PolicyPatch, Preset } from '@policystore/client/proto';
 
 import { completeUpdate, type Defaults } from '../domain/defaults.js';
+import { MAX_ENCODED_BYTES } from '../domain/encode.js';
 import { diff, touchedFields } from '../domain/patch/patch.js';
 import { FIELDS, type FieldName, type Policy } from '../domain/policy.js';
 import { presetPolicy } from '../domain/presets.js';
@@ -10,9 +11,6 @@ import { validatePatch, validatePolicy } from '../domain/validate.js';
 import type { Violation } from '../domain/violation.js';
 import { invalid } from '../errors.js';
 import type { WriteAction, WriteRequest } from './types.js';
-
-/** An encoded policy or patch may be this large, in bytes. */
-export const MAX_ENCODED_BYTES = 1024 * 1024;
 
 /** A write whose own content is valid: what is left depends on the policy it meets. */
 export interface PreparedWrite {

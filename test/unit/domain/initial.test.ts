@@ -143,6 +143,13 @@ custom_params: {a: {b: [1, yes, ~no], c: null}}
     expect(error(`#${'x'.repeat(5_000_000)}`)).to.match(/has more than 4194304 characters$/);
   });
 
+  it('is refused for a policy that no write could make', () => {
+    const symbols = Array.from({ length: 10_000 }, (_, i) => `${i}`.padStart(120, 's'));
+    expect(error(JSON.stringify({ allowed_symbols: symbols }))).to.match(
+      /^policy.yaml: the policy must be at most 1 MiB encoded, got \d+ bytes$/,
+    );
+  });
+
   it('is refused with twenty problems at most', () => {
     const lines = error(Array.from({ length: 30 }, (_, i) => `key${i}: 1`).join('\n')).split('\n');
     expect(lines).to.have.lengthOf(21);

@@ -1,37 +1,10 @@
-import { GlobalPolicy, type Override, type PolicyPatch, RiskMode, TradingState } from '@policystore/client/proto';
+import type { Override, PolicyPatch, TradingState } from '@policystore/client/proto';
 
 import { FIELDS, type FieldName, type Policy } from '../../domain/policy.js';
+import { encodeField, encodePart } from '../../domain/encode.js';
 import { touchedFields } from '../../domain/patch/patch.js';
 import { timestamp } from '../change.js';
 import { RankingsChunk } from './rankings-chunk.js';
-
-const NOTHING: GlobalPolicy = {
-  riskMode: RiskMode.UNSPECIFIED,
-  allowedStrategies: [],
-  allowedSymbols: [],
-  maxRiskPerTrade: undefined,
-  maxPositions: undefined,
-  globalMinConfidence: undefined,
-  oppRankings: new Map(),
-  modelVersions: new Map(),
-  systemHealth: undefined,
-  customParams: undefined,
-  lastUpdated: undefined,
-  tradingState: TradingState.UNSPECIFIED,
-  overrides: [],
-};
-
-const SINGLE_FIELD: Record<Exclude<FieldName, 'opp_rankings'>, (policy: Policy) => Partial<GlobalPolicy>> = {
-  risk_mode: ({ riskMode }) => ({ riskMode }),
-  allowed_strategies: ({ allowedStrategies }) => ({ allowedStrategies }),
-  allowed_symbols: ({ allowedSymbols }) => ({ allowedSymbols }),
-  max_risk_per_trade: ({ maxRiskPerTrade }) => ({ maxRiskPerTrade }),
-  max_positions: ({ maxPositions }) => ({ maxPositions }),
-  global_min_confidence: ({ globalMinConfidence }) => ({ globalMinConfidence }),
-  model_versions: ({ modelVersions }) => ({ modelVersions }),
-  system_health: ({ systemHealth }) => ({ systemHealth }),
-  custom_params: ({ customParams }) => ({ customParams }),
-};
 
 /** What a policy says beyond its ten fields. */
 export interface OutputOnly {
@@ -68,12 +41,11 @@ export class PolicyBytes {
     const { lastUpdated, tradingState, overrides } = outputOnly;
     return [
       ...fields.map((field) => this.#chunk(field)),
-      GlobalPolicy.encode({
-        ...NOTHING,
+      encodePart({
         lastUpdated: lastUpdated === undefined ? undefined : timestamp(lastUpdated),
         tradingState,
         overrides,
-      }).finish(),
+      }),
     ];
   }
 
@@ -92,7 +64,7 @@ export class PolicyBytes {
     }
     let chunk = this.#chunks.get(field);
     if (chunk === undefined) {
-      chunk = GlobalPolicy.encode({ ...NOTHING, ...SINGLE_FIELD[field](this.#policy) }).finish();
+      chunk = encodeField(this.#policy, field);
       this.#chunks.set(field, chunk);
     }
     return chunk;
