@@ -1,0 +1,59 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { type ManagedProcess, startProcess } from '../support/process.js';
+
+/** The servers of one demo: one on an embedded store, or two replicas on a store that can be shared. */
+export interface Servers {
+  readonly addresses: readonly string[];
+  /** What they run on, for people. */
+  readonly description: string;
+  close(): Promise<void>;
+}
+
+const MAIN = fileURLToPath(new URL('../../server/dist/main.js', import.meta.url));
+const LISTENING = /listening on ([^"\s]+)/;
+
+export async function startServers(store: string | undefined, namespace: string): Promise<Servers> {
+  const dir = await mkdtemp(join(tmpdir(), 'policystore-demo-'));
+  const replicas = store?.startsWith('redis') ? 2 : 1;
+  const url = store ?? `sqlite:${join(dir, 'policy.db')}`;
+  const running: ManagedProcess[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(running.map((server) => server.stop()));
+    await rm(dir, { recursive: true, force: true });
+  };
+  try {
+    for (let i = 0; i < replicas; i++) running.push(await startServer(url, namespace));
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    addresses: running.map(({ output }) => LISTENING.exec(output)?.[1] ?? ''),
+    description:
+      replicas === 1
+        ? `one server on ${store ?? 'SQLite in a temporary directory'}`
+        : 'two replicas on one Redis',
+    close,
+  };
+}
+
+/** Other settings than these keep their defaults, whatever the environment says. */
+function startServer(store: string, namespace: string): Promise<ManagedProcess> {
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(POLICY|QT)_/.test(name));
+  return startProcess({
+    command: process.execPath,
+    args: [MAIN],
+    env: {
+      ...Object.fromEntries(inherited),
+      POLICY_STORE: store,
+      POLICY_NAMESPACES: namespace,
+      POLICY_GRPC_ADDR: '127.0.0.1:0',
+      POLICY_LOG_FORMAT: 'json',
+    },
+    answers: async ({ output }) => output.includes('"msg":"ready"'),
+  });
+}
