@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+
 import { expect } from 'chai';
 
 import { GENESIS, MAX_PAGE_BYTES, MAX_PAGE_ENTRIES, type PolicyStore } from '../../server/src/store/store.js';
@@ -148,6 +150,18 @@ export function trimCases(backend: Backend): void {
       }
       const { missed } = await commitConflict(store, namespace, headOf(entries[6] ?? GENESIS), []);
       expect(idsOf(listOf(missed))).to.deep.equal(idsOf(entries.slice(7)));
+    });
+
+    it('does not take a foreign head for the entry that was trimmed last', async () => {
+      const { store } = await backend.open({ ...ROOMY, maxEntries: 4 });
+      const namespace = uniqueNamespace();
+      const entries = chain(GENESIS, 10);
+      await append(store, namespace, GENESIS, entries, 3);
+
+      const trimmedLast = entries[5] ?? GENESIS;
+      const foreign = { ...headOf(trimmedLast), id: randomUUID() };
+      expect(await following(store, namespace, foreign).ended).to.equal('gap');
+      expect((await commitConflict(store, namespace, foreign, [])).missed).to.equal('reload');
     });
 
     it('never makes a live follower miss an entry without telling it', async () => {
