@@ -76,6 +76,7 @@ export class Follower {
       onAnswer();
       this.#back();
     }
+    if (!this.#abort.signal.aborted) throw new StoreUnavailable('the store has closed', { sent: false });
   }
 
   #lost(error: unknown): void {
@@ -99,15 +100,13 @@ export class Follower {
   #sleep(ms: number): Promise<void> {
     const { signal } = this.#abort;
     return new Promise((resolve) => {
-      const cancel = this.#options.clock.after(ms, resolve);
-      signal.addEventListener(
-        'abort',
-        () => {
-          cancel();
-          resolve();
-        },
-        { once: true },
-      );
+      const wake = (): void => {
+        cancel();
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
+      const cancel = this.#options.clock.after(ms, wake);
+      signal.addEventListener('abort', wake);
     });
   }
 }

@@ -37,8 +37,8 @@ export class Lease {
   }
 
   /**
-   * What is left as the encoded `valid_for` of a GetResponse. Never overstates, and is the same buffer from
-   * call to call as long as it understates little.
+   * What is left as the encoded `valid_for` of a GetResponse or WatchResponse, which have it under one number.
+   * Never overstates, and is the same buffer from call to call as long as it understates little.
    */
   encoded(): Buffer {
     const remaining = this.remainingMs;
@@ -53,7 +53,7 @@ export class Lease {
   }
 }
 
-export function duration(ms: number): { seconds: number; nanos: number } {
+function duration(ms: number): { seconds: number; nanos: number } {
   const seconds = Math.floor(ms / 1000);
   return { seconds, nanos: (ms - seconds * 1000) * 1_000_000 };
 }

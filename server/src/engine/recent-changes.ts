@@ -3,7 +3,7 @@ import type { LoggedChange } from './change.js';
 /** The newest changes, contiguous, bounded by count and bytes. Watchers and retries read them. */
 export class RecentChanges {
   #changes: LoggedChange[] = [];
-  /** Index of the oldest change kept; what lies before it is dropped in bulk. */
+  /** Index of the oldest change kept; what lies before it is let go in bulk, before it outnumbers the rest. */
   #start = 0;
   #bytes = 0;
   readonly #maxChanges: number;
@@ -23,7 +23,7 @@ export class RecentChanges {
       this.#bytes -= dropped.size;
       this.#start += 1;
     }
-    if (this.#start > this.#maxChanges) {
+    if (this.#start * 2 > this.#changes.length) {
       this.#changes = this.#changes.slice(this.#start);
       this.#start = 0;
     }

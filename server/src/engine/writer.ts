@@ -69,9 +69,7 @@ export class Writer {
   }
 
   #run(): void {
-    this.#running ??= this.#drain().finally(() => {
-      this.#running = undefined;
-    });
+    this.#running ??= this.#drain();
   }
 
   async #drain(): Promise<void> {
@@ -79,11 +77,18 @@ export class Writer {
       try {
         await this.#commit(batch);
       } catch (error) {
-        this.#options.log.failed({ namespace: this.#options.namespace, error });
-        const failure = new PolicyError('INTERNAL', 'internal error', { cause: error });
+        const failure = this.#failure(error);
         for (const { reject } of batch) reject(failure);
       }
     }
+    // In the turn that found the queue empty: what is pushed in the next one must find nobody running.
+    this.#running = undefined;
+  }
+
+  #failure(error: unknown): PolicyError {
+    if (error instanceof PolicyError) return error;
+    this.#options.log.failed({ namespace: this.#options.namespace, error });
+    return new PolicyError('INTERNAL', 'internal error', { cause: error });
   }
 
   async #commit(batch: readonly Waiting[]): Promise<void> {

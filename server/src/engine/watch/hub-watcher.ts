@@ -9,6 +9,9 @@ import type { Watcher, WatchOptions, WatchSink } from '../types.js';
 import type { Filter } from './filter.js';
 import type { Messages } from './messages.js';
 
+/** How many entries of the log a reader that catches up holds at once: all it can hold up by stopping. */
+const CATCH_UP_PAGE = 128;
+
 export interface WatcherContext {
   readonly namespace: string;
   readonly store: PolicyStore;
@@ -68,6 +71,7 @@ export class HubWatcher implements Watcher {
 
   /** Begins with a snapshot; `resync` where the reader had asked to go on from somewhere else. */
   startWithSnapshot({ resync }: { resync: boolean }): void {
+    if (this.isClosed) return;
     this.#state = 'live';
     this.#sendSnapshot(resync);
   }
@@ -76,7 +80,7 @@ export class HubWatcher implements Watcher {
   async startAfter(revision: number): Promise<void> {
     this.#cursor = this.#sent = revision;
     if (!this.#snapshots && !(await this.#catchUp())) {
-      if (!this.isClosed) this.startWithSnapshot({ resync: true });
+      this.startWithSnapshot({ resync: true });
       return;
     }
     if (this.isClosed) return;
@@ -142,7 +146,8 @@ export class HubWatcher implements Watcher {
     while (!this.isClosed) {
       const { head, recent } = journal.replica;
       if (this.#cursor === head.revision || recent.at(this.#cursor + 1) !== undefined) return true;
-      const range = { from: this.#cursor + 1, to: head.revision };
+      const from = this.#cursor + 1;
+      const range = { from, to: Math.min(head.revision, from + CATCH_UP_PAGE - 1) };
       const page = await store.changes(namespace, range).catch(() => []);
       if (!Array.isArray(page) || page.length === 0) return false;
       for (const entry of page) {
@@ -163,7 +168,7 @@ export class HubWatcher implements Watcher {
 
   #sendPatch(change: LoggedChange): void {
     this.#cursor = change.revision;
-    if (!this.#filter.matches(change)) return;
+    if (this.isClosed || !this.#filter.matches(change)) return;
     const { messages, journal } = this.#context;
     this.#send(messages.patch(journal.replica, change, this.#filter, this.#sent), change.revision);
   }

@@ -2,7 +2,7 @@ import { type Cause, TradingState, WatchResponse } from '@policystore/client/pro
 
 import { lengthDelimited } from '../bytes/length-delimited.js';
 import { type LoggedChange, timestamp } from '../change.js';
-import { duration, type Lease } from '../lease.js';
+import type { Lease } from '../lease.js';
 import type { Replica } from '../replica.js';
 import type { Filter } from './filter.js';
 
@@ -15,7 +15,11 @@ interface SnapshotOptions {
   readonly resync: boolean;
 }
 
-/** Encodes what watchers get: each change once per filter, each snapshot once per filter and revision. */
+/**
+ * Encodes what watchers get: each change once per filter, each snapshot once per filter and revision. What is
+ * left of the lease is put behind it anew whenever that has moved: an old message must not promise what was true
+ * when it was encoded.
+ */
 export class Messages {
   readonly #lease: Lease;
   readonly #patches = new WeakMap<LoggedChange, Map<Filter, EncodedPatch>>();
@@ -29,9 +33,10 @@ export class Messages {
     let byFilter = this.#patches.get(change);
     if (byFilter === undefined) this.#patches.set(change, (byFilter = new Map<Filter, EncodedPatch>()));
     let encoded = byFilter.get(filter);
-    if (encoded?.previous !== previous) {
-      const body = encoded?.body ?? this.#patchBody(replica, change, filter);
-      encoded = { previous, body, message: Buffer.concat([body, encode({ previous })]) };
+    const validFor = this.#lease.encoded();
+    if (encoded?.previous !== previous || encoded.validFor !== validFor) {
+      const body = encoded?.body ?? patchBody(replica, change, filter);
+      encoded = { previous, validFor, body, message: Buffer.concat([body, encode({ previous }), validFor]) };
       byFilter.set(filter, encoded);
     }
     return encoded.message;
@@ -42,57 +47,63 @@ export class Messages {
     if (encoded?.headId !== replica.head.id) {
       encoded = {
         headId: replica.head.id,
-        body: this.#snapshotBody(replica, filter),
+        body: snapshotBody(replica, filter),
         previous: -1,
         resync: false,
+        validFor: Buffer.alloc(0),
         message: Buffer.alloc(0),
       };
       this.#snapshots.set(filter, encoded);
     }
-    if (encoded.previous !== previous || encoded.resync !== resync) {
-      encoded.message = Buffer.concat([encoded.body, encode({ previous, resync, ...this.#state(replica) })]);
+    const validFor = this.#lease.encoded();
+    if (encoded.previous !== previous || encoded.resync !== resync || encoded.validFor !== validFor) {
+      encoded.message = Buffer.concat([encoded.body, encode({ previous, resync }), validFor]);
       encoded.previous = previous;
       encoded.resync = resync;
+      encoded.validFor = validFor;
     }
     return encoded.message;
   }
 
   heartbeat(replica: Replica, previous: number): Buffer {
-    return encode({ version: replica.version, previous, ...this.#state(replica) });
+    const message = encode({ version: replica.version, previous, ...restrictionsOf(replica) });
+    return Buffer.concat([message, this.#lease.encoded()]);
   }
+}
 
-  #patchBody(replica: Replica, change: LoggedChange, filter: Filter): Buffer {
-    return encode({
-      version: { epoch: change.epoch, revision: change.revision },
-      event: { $case: 'patch', value: filter.trim(change.patch) },
-      cause: causeOf(change, filter),
-      ...this.#state(replica),
-    });
-  }
+function patchBody(replica: Replica, change: LoggedChange, filter: Filter): Buffer {
+  return encode({
+    version: { epoch: change.epoch, revision: change.revision },
+    event: { $case: 'patch', value: filter.trim(change.patch) },
+    cause: causeOf(change, filter),
+    ...restrictionsOf(replica),
+  });
+}
 
-  #snapshotBody(replica: Replica, filter: Filter): Buffer {
-    const newest = replica.recent.at(replica.head.revision);
-    const policy = replica.effectiveBytes.chunks(filter.fields, {
-      lastUpdated: filter.isWhole ? replica.commitTime : undefined,
-      tradingState: replica.tradingState,
-      overrides: replica.overrides,
-    });
-    const rest = encode({ version: replica.version, cause: newest && causeOf(newest, filter) });
-    return Buffer.concat([...lengthDelimited(SNAPSHOT_FIELD, policy), rest]);
-  }
+function snapshotBody(replica: Replica, filter: Filter): Buffer {
+  const newest = replica.recent.at(replica.head.revision);
+  const restrictions = restrictionsOf(replica);
+  const policy = replica.effectiveBytes.chunks(filter.fields, {
+    lastUpdated: filter.isWhole ? replica.commitTime : undefined,
+    ...restrictions,
+  });
+  const cause = newest && causeOf(newest, filter);
+  const rest = encode({ version: replica.version, cause, ...restrictions });
+  return Buffer.concat([...lengthDelimited(SNAPSHOT_FIELD, policy), rest]);
+}
 
-  /** What every message carries, whatever else it says. */
-  #state({
-    tradingState,
-    overrides,
-  }: Replica): Pick<WatchResponse, 'validFor' | 'tradingState' | 'overrides'> {
-    return { validFor: duration(this.#lease.remainingMs), tradingState, overrides };
-  }
+/** What every message carries, whatever else it says. */
+function restrictionsOf({
+  tradingState,
+  overrides,
+}: Replica): Pick<WatchResponse, 'tradingState' | 'overrides'> {
+  return { tradingState, overrides };
 }
 
 interface EncodedPatch {
   readonly body: Buffer;
   readonly previous: number;
+  readonly validFor: Buffer;
   readonly message: Buffer;
 }
 
@@ -101,6 +112,7 @@ interface EncodedSnapshot {
   readonly body: Buffer;
   previous: number;
   resync: boolean;
+  validFor: Buffer;
   message: Buffer;
 }
 
