@@ -136,7 +136,10 @@ export interface UpdateRequest {
   requestId: string;
   /** reason is recorded with the change. At most 1,024 characters. */
   reason: string;
-  /** validate_only runs every check and returns the would-be policy; nothing is committed. */
+  /**
+   * validate_only runs every check and returns the would-be policy; nothing is committed and request_id is
+   * ignored.
+   */
   validateOnly: boolean;
 }
 
@@ -146,7 +149,10 @@ export interface UpdateResponse {
   version:
     | Version
     | undefined;
-  /** patch is what really changed in the base. Empty: nothing did, and nothing was committed. */
+  /**
+   * patch is what really changed in the base. Empty: nothing did, and nothing was committed. Absent: a replay
+   * of a change that the log no longer holds.
+   */
   patch:
     | PolicyPatch
     | undefined;
@@ -247,7 +253,8 @@ export interface WatchRequest {
   delivery: Delivery;
   /**
    * fields are top-level names of PolicyPatch, such as `max_positions`: only changes that touch them are sent,
-   * trimmed to them. Empty: all. An unknown name is INVALID_ARGUMENT.
+   * trimmed to them. Empty: all. An unknown name is INVALID_ARGUMENT. A snapshot that is trimmed has no
+   * last_updated.
    */
   fields: string[];
   /** heartbeat_interval is the longest silence on the stream, 1 to 60 s. Absent means 5 s. */
@@ -277,7 +284,8 @@ export interface WatchResponse {
     | undefined;
   /**
    * previous is the revision that this message follows on this stream. A patch applies only to a holder at
-   * exactly this revision. For a heartbeat it says that nothing relevant changed since. Zero: the first message.
+   * exactly this revision. For a heartbeat it says that nothing relevant changed since. The first message
+   * follows `after`; zero where that is absent or of another history.
    */
   previous: number;
   /**
