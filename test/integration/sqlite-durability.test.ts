@@ -3,9 +3,10 @@ import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { createSqliteStore } from '../../server/src/store/sqlite/sqlite-store.js';
-import { GENESIS, type PolicyStore } from '../../server/src/store/store.js';
+import { GENESIS, StoreUnavailable, type NewEntry, type PolicyStore } from '../../server/src/store/store.js';
 import { append, commitConflict, commitOk, idsOf, listOf, ROOMY } from '../conformance/harness.js';
 import { startProcess, until, type ManagedProcess } from '../support/process.js';
+import { rejection } from '../support/rejection.js';
 import { CHILD_NAMESPACE, SQLITE_CHILD } from '../support/sqlite-child.js';
 import { bodyOf, chain, entry, headOf } from '../support/store-builders.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
@@ -67,6 +68,19 @@ describe('sqlite durability', () => {
     await copy.connect();
     expect((await copy.load('default', ALL))?.head).to.deep.equal(headOf(first));
     await copy.close();
+  });
+
+  it('takes a batch back whole when one of its entries fails, and goes on', async () => {
+    await withStore(async (store) => {
+      const [first, next] = chain(GENESIS, 2, () => ({ writes: [['f', '1']] })) as [NewEntry, NewEntry];
+      const { sent } = await rejection(
+        store.commit('default', GENESIS, [first, { ...next, revision: first.revision }]),
+        StoreUnavailable,
+      );
+      expect(sent).to.equal(false);
+      expect(await store.load('default', ALL)).to.equal(undefined);
+      await commitOk(store, 'default', GENESIS, [first, next]);
+    });
   });
 
   it('loses no acknowledged commit to kill -9, in 20 rounds', async function () {
