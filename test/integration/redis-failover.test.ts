@@ -291,6 +291,26 @@ describe('Redis: a cluster whose slots move', () => {
     await one.close();
   });
 
+  it('needs no more rights on the nodes than the error about rights names', async () => {
+    const [hosts] = /127.*/.exec(cluster.url) ?? [];
+    const rights = ['+@read', '+@write', '+@scripting', '+@connection', '+time', '+info'];
+    const setUser = (...more: string[]) =>
+      Promise.all(
+        cluster.nodes.map(({ client }) =>
+          client.call('ACL', 'SETUSER', 'least', 'reset', 'on', '>p', '~{policy:*', ...rights, ...more),
+        ),
+      );
+    const least = createRedisStore(`redis+cluster://least:p@${hosts}`, BOUNDS);
+    await setUser();
+    const refused = await rejection(least.load(namespace, ALL), StoreUnusable);
+    expect(refused.message).to.include('+cluster|slots +cluster|keyslot');
+    await setUser('+cluster|slots', '+cluster|keyslot');
+    expect(await least.connect()).to.have.length(cluster.nodes.length);
+    await commitOk(least, namespace, GENESIS, entries.slice(0, 1));
+    expect((await least.load(namespace, ALL))?.recent).to.have.length(1);
+    await least.close();
+  });
+
   it('needs only one node of its list, and says so where there is none or no cluster', async () => {
     const dead = `127.0.0.1:${await freePort()}`;
     const some = createRedisStore(`redis+cluster://${dead},127.0.0.1:${cluster.nodes[0]!.port}`, BOUNDS);

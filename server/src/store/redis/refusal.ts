@@ -6,7 +6,8 @@ export const MIN_VERSION = '7.0';
 
 /** The command that gives a Redis user what the store needs; reading CONFIG is optional. */
 const GRANT =
-  "ACL SETUSER <name> on '><password>' '~{policy:*' +@read +@write +@scripting +@connection +time +info";
+  "ACL SETUSER <name> on '><password>' '~{policy:*' +@read +@write +@scripting +@connection +time +info, " +
+  'and in a cluster +cluster|slots +cluster|keyslot';
 
 /** What an error reply means for the caller, in words that say how to mend it. Nothing was written. */
 export function refusalError(refusal: RedisRefusal): StoreUnavailable | StoreUnusable {
