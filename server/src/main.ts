@@ -55,13 +55,13 @@ function closeOnSignal(app: App, log: Logger): void {
   const stop = (signal: NodeJS.Signals): void => {
     if (stopping) {
       log.warn(`${signal} again: exiting at once`);
-      process.exit(FAILED);
+      cutOff();
     }
     stopping = true;
     log.info(`${signal}: shutting down`);
     setTimeout(() => {
       log.error('the shutdown took too long: cutting off what is left');
-      process.exit(FAILED);
+      cutOff();
     }, SHUTDOWN_MS).unref();
     app.close().then(
       () => {
@@ -75,6 +75,12 @@ function closeOnSignal(app: App, log: Logger): void {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+}
+
+/** process.exit would wait for a thread that hangs in a system call, such as a sync to a dead disk. */
+function cutOff(): never {
+  process.kill(process.pid, 'SIGKILL');
+  process.exit(FAILED);
 }
 
 function die(log: Logger, error: unknown): never {

@@ -174,10 +174,10 @@ function rawCall(address: string, headers: Record<string, string>): Promise<Inco
     stream.on('response', (response) => {
       received = { ...received, ...response };
     });
-    stream.on('trailers', (trailers) => {
+    stream.on('trailers', (trailers: IncomingHttpHeaders) => {
       received = { ...received, ...trailers };
     });
-    stream.on('error', (error) => {
+    stream.on('error', (error: Error) => {
       session.destroy();
       reject(error);
     });

@@ -18,6 +18,10 @@ import { ask, failure, startServer, type TestServer, watch } from '../support/se
 
 const { get, patch, update, reset } = methods;
 
+/** Enum numbers that the contract does not have. */
+const UNKNOWN = 9 as never;
+const NEGATIVE = -1 as never;
+
 function patchOf(fields: Partial<PolicyPatch>, rest: Partial<PatchRequest> = {}): PatchRequest {
   return { ...PatchRequest.create(), ...rest, patch: { ...PolicyPatch.create(), ...fields } };
 }
@@ -108,15 +112,23 @@ describe('PolicyService over gRPC', () => {
   describe('refuses before anything is done', () => {
     const strange = { epoch: '', revision: -1 };
     const refused: [what: string, call: () => Promise<unknown>, fields: string[]][] = [
-      ['an unknown view and freshness', () => read({ view: 7, freshness: 9 }), ['view', 'freshness']],
-      ['an unknown view without conditions', () => read({ view: -1 }), ['view']],
+      [
+        'an unknown view and freshness',
+        () => read({ view: UNKNOWN, freshness: UNKNOWN }),
+        ['view', 'freshness'],
+      ],
+      ['an unknown view without conditions', () => read({ view: NEGATIVE }), ['view']],
       [
         'an unknown preset',
         () => ask(server.client, reset, { ...ResetRequest.create(), preset: 4 }),
         ['preset'],
       ],
-      ['an unknown delivery', () => watch(server.client, { delivery: 3 }).next(), ['delivery']],
-      ['an unknown risk mode', () => ask(server.client, patch, patchOf({ riskMode: 9 })), ['risk_mode']],
+      ['an unknown delivery', () => watch(server.client, { delivery: UNKNOWN }).next(), ['delivery']],
+      [
+        'an unknown risk mode',
+        () => ask(server.client, patch, patchOf({ riskMode: UNKNOWN })),
+        ['risk_mode'],
+      ],
       [
         'a number that is none',
         () => ask(server.client, patch, patchOf({ maxRiskPerTrade: NaN })),

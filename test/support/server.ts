@@ -7,6 +7,7 @@ import {
 } from '@grpc/grpc-js';
 import {
   BadRequest,
+  Delivery,
   ErrorInfo,
   PolicyServiceClient,
   RetryInfo,
@@ -68,6 +69,10 @@ export interface ServerProcess extends ManagedProcess {
   readonly address: string;
 }
 
+// As JSON and as pretty lines.
+const READY = /("msg":"|INFO: )ready/;
+const LISTENING = /("msg":"|INFO: )listening on/;
+
 /** Starts the server's sources as a process; without POLICY_* and QT_* settings but those given. */
 export async function spawnServer(
   env: Readonly<Record<string, string>> = {},
@@ -75,8 +80,7 @@ export async function spawnServer(
 ): Promise<ServerProcess> {
   const started = await startProcess({
     ...serverProgram({ POLICY_STORE: 'memory:', POLICY_GRPC_ADDR: '127.0.0.1:0', ...env }),
-    answers: (process) =>
-      Promise.resolve(process.output.includes(ready ? '"msg":"ready"' : '"msg":"listening')),
+    answers: ({ output }) => Promise.resolve((ready ? READY : LISTENING).test(output)),
   });
   const address = /listening on ([^"\s]+)/.exec(started.output)?.[1];
   if (address === undefined) throw new Error(`no address in the log:\n${started.output}`);
@@ -203,9 +207,9 @@ export function watch(client: PolicyServiceClient, request: Partial<WatchRequest
   return {
     stream,
     async next() {
-      const { value, done } = await messages.next();
-      if (done === true) throw new Error('the stream ended without a status');
-      return value;
+      const result = await messages.next();
+      if (result.done === true) throw new Error('the stream ended without a status');
+      return result.value;
     },
     cancel: () => {
       stream.on('error', () => undefined);
@@ -217,7 +221,7 @@ export function watch(client: PolicyServiceClient, request: Partial<WatchRequest
 const EMPTY_WATCH: WatchRequest = {
   namespace: '',
   after: undefined,
-  delivery: 0,
+  delivery: Delivery.UNSPECIFIED,
   fields: [],
   heartbeatInterval: undefined,
   watcher: undefined,

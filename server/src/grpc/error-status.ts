@@ -1,4 +1,4 @@
-import { Metadata } from '@grpc/grpc-js';
+import { Metadata, type status } from '@grpc/grpc-js';
 import { type Any, BadRequest, ErrorInfo, RetryInfo, Status } from '@policystore/client/proto';
 
 import type { Violation } from '../domain/violation.js';
@@ -19,7 +19,7 @@ const MAX_VIOLATION_TEXT = 512;
 
 /** How a call ends that failed. */
 export interface FailureStatus {
-  readonly code: number;
+  readonly code: status;
   readonly details: string;
   readonly metadata: Metadata;
 }

@@ -80,7 +80,7 @@ function answer(
 }
 
 function fileNamed(registry: FileRegistry, name: string): DescFile | undefined {
-  return registry.getFile(name.replace(/\.proto$/, ''));
+  return registry.getFile(name);
 }
 
 /** The file of a type, service or extension, or of a method, field or enum value inside one. */
