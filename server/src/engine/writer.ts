@@ -1,7 +1,14 @@
 import type { Clock } from '../clock.js';
 import type { Defaults } from '../domain/defaults.js';
 import { PolicyError } from '../errors.js';
-import { type Head, type PolicyStore, StoreUnavailable, StoreUnusable } from '../store/store.js';
+import {
+  type Committed,
+  type Conflict,
+  type Head,
+  type PolicyStore,
+  StoreUnavailable,
+  StoreUnusable,
+} from '../store/store.js';
 import { asCommitted, decodeEntry, type ProposedChange } from './change.js';
 import { Draft, type Verdict } from './draft.js';
 import type { EngineLog } from './engine-log.js';
@@ -92,7 +99,7 @@ export class Writer {
   }
 
   async #commit(batch: readonly Waiting[]): Promise<void> {
-    const { namespace, store, journal, lease, clock } = this.#options;
+    const { journal, lease, clock } = this.#options;
     const giveUpAt = clock.now() + PATIENCE_MS;
     let attempt: Attempt | undefined;
     for (;;) {
@@ -109,7 +116,7 @@ export class Writer {
       if (attempt === undefined || fate !== 'open') attempt = this.#workOut(batch);
       try {
         const askedAt = clock.now();
-        const reply = await store.commit(namespace, attempt.expected, attempt.changes);
+        const reply = await this.#send(attempt);
         if (reply.kind === 'conflict') {
           await journal.ingest(reply.missed);
           lease.confirm(askedAt);
@@ -121,13 +128,23 @@ export class Writer {
         return;
       } catch (error) {
         if (!(error instanceof StoreUnavailable || error instanceof StoreUnusable)) throw error;
-        if (error instanceof StoreUnavailable) attempt.unanswered ||= error.sent;
         if (error instanceof StoreUnusable || clock.now() >= giveUpAt) {
           this.#giveUp(batch, attempt, error);
           return;
         }
         await new Promise<void>((resolve) => clock.after(RETRY_MS * (0.5 + Math.random()), resolve));
       }
+    }
+  }
+
+  /** @throws StoreUnavailable, having noted in the attempt whether it may have landed all the same. */
+  async #send(attempt: Attempt): Promise<Committed | Conflict> {
+    const { namespace, store } = this.#options;
+    try {
+      return await store.commit(namespace, attempt.expected, attempt.changes);
+    } catch (error) {
+      if (error instanceof StoreUnavailable) attempt.unanswered ||= error.sent;
+      throw error;
     }
   }
 

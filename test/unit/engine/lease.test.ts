@@ -120,8 +120,8 @@ describe('the lease', () => {
     const clock = createManualClock();
     const remote = asRemote(createMemoryStore(ROOMY, clock), clock);
     const engine = await start({ store: remote.store, clock, leaseMs: LEASE_MS });
-    await engine.patch({ maxPositions: 20 });
     engine.watch();
+    await engine.patch({ maxPositions: 20 });
     await clock.advance(7000);
     for (const { messages } of [
       engine.watch(),

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 
 import { createMemoryStore } from '../../../server/src/store/memory/memory-store.js';
-import { StoreUnavailable } from '../../../server/src/store/store.js';
+import { type PolicyStore, StoreUnavailable } from '../../../server/src/store/store.js';
 import { createManualClock } from '../../support/clock.js';
 import { refusal, ROOMY, type TestEngine, useEngines, wholeLog } from '../../support/engine.js';
 import { createFaultyStore, type FaultyStore, hold } from '../../support/faulty-store.js';
@@ -300,6 +300,27 @@ describe('the writer', () => {
       store.always(undefined);
       expect((await engine.patch({ maxPositions: 22 })).version.revision).to.equal(2);
       expect(batches(store)).to.deep.equal([1]);
+    });
+
+    it('does not doubt a write that met a conflict, even if no reply came when it loaded what it had missed', async () => {
+      const clock = createManualClock();
+      const store = createMemoryStore({ maxEntries: 2, maxBytes: 1024 * 1024 }, clock);
+      const link = createFaultyStore(store);
+      let loads = true;
+      const flaky: PolicyStore = {
+        ...link,
+        load: (namespace, recent) =>
+          loads
+            ? link.load(namespace, recent)
+            : Promise.reject(new StoreUnavailable('no reply', { sent: true })),
+      };
+      const [near, far] = [await start({ store, clock }), await start({ store: flaky, clock })];
+      link.stall();
+      loads = false;
+      for (let i = 0; i < 5; i += 1) await near.patch(ranking(`S${i}`, 0.5));
+      const outcome = refusal(far.patch({ maxPositions: 20 }), 'STORE_UNAVAILABLE');
+      await clock.advance(PATIENCE_MS + 200);
+      await outcome;
     });
 
     it('does not wait for a store that cannot be used', async () => {
