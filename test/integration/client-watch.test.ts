@@ -177,13 +177,16 @@ describe('PolicyClient.watch', () => {
   });
 
   it('connects again when changes are missing, and asks for what it has not', async () => {
-    const { address, streams } = await serve(
+    const { address, streams, events } = await serve(
       (stream) => stream.write(snapshot(1)) && stream.write(patch(3)),
       (stream) => stream.write(patch(2)) && stream.write(patch(3)),
     );
+    events.once('stream', (stream: Stream) => stream.on('cancelled', () => events.emit('cancelled')));
+    const cancelled = once(events, 'cancelled');
 
     const { watch, revisions } = await take(3, address);
 
+    await cancelled;
     expect(revisions).to.deep.equal([1, 2, 3]);
     expect(streams[1]!.request.after).to.deep.equal(at(1));
     expect(watch.gaps).to.equal(1);
@@ -312,17 +315,37 @@ describe('PolicyClient.watch', () => {
       expect(await waiting).to.deep.equal({ done: true, value: undefined });
     });
 
-    it('rejects with the reason of an abort, also between events', async () => {
+    it('rejects with the reason of an abort, also when events have come already', async () => {
       const { address } = await serve((stream) => {
         for (const message of [snapshot(1), patch(2), patch(3)]) stream.write(message);
       });
       const abort = new AbortController();
-      const watch = connect(address).watch({ signal: abort.signal });
+      const client = connect(address);
+      const watch = client.watch({ signal: abort.signal });
       await watch.next();
+      // Its answer comes after the patches, over the same connection.
+      await client.get();
 
       abort.abort(new Error('enough'));
 
       expect(await rejection(watch.next(), Error)).to.have.property('message', 'enough');
+    });
+
+    it('does not make the client leave its address', async () => {
+      const first = await serve((stream) => stream.write(snapshot(1)));
+      const second = await serve();
+      const abort = new AbortController();
+      const client = connect([first.address, second.address]);
+      const watch = client.watch({ signal: abort.signal });
+      await watch.next();
+      const waiting = rejection(watch.next(), Error);
+
+      abort.abort(new Error('enough'));
+      await waiting;
+      await client.get();
+
+      expect(second.server.connections).to.equal(0);
+      expect(watch.reconnects).to.equal(0);
     });
 
     it('rejects with the reason of an abort while it waits to connect again', async () => {

@@ -136,6 +136,14 @@ describe('what a watch holds', () => {
     expect(lifted?.policy).to.include({ riskMode: RiskMode.NORMAL, tradingState: TradingState.ACTIVE });
   });
 
+  it('shows an override that joins another', () => {
+    const [first, second] = ['breaker', 'news'].map((name) => Override.fromPartial({ name }));
+    const follower = createFollower();
+    follower.take(heartbeat(4, 4, { overrides: [first!] }));
+
+    expect(follower.take(heartbeat(4, 4, { overrides: [first!, second!] }))?.overrides).to.have.lengthOf(2);
+  });
+
   it('reads a trading state that it does not know as HALTED', () => {
     // field 4, varint 9
     const { tradingState } = WatchResponse.decode(Buffer.from([0x20, 9]));

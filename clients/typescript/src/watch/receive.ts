@@ -13,7 +13,7 @@ export async function* receive<M>(
 ): AsyncGenerator<M, void, undefined> {
   signal.throwIfAborted();
   const stream = open();
-  // A cancelled stream reports its end after the loop below has left, and an error without a listener is thrown.
+  // A cancelled stream reports its end as an error, maybe after the loop below has left; unheard, it would be thrown.
   stream.on('error', () => undefined);
   const cancel = () => {
     stream.cancel();
