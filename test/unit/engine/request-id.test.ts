@@ -127,7 +127,7 @@ describe('a request_id', () => {
 
   it('brings the patch back from the log when it is old, and no patch when the log has let it go', async () => {
     const whole = await start();
-    const trimmed = await start({ store: createMemoryStore({ maxEntries: 5, maxBytes: 1024 * 1024 }) });
+    const trimmed = await start({ store: createMemoryStore({ maxEntries: 1000, maxBytes: 1024 * 1024 }) });
     for (const engine of [whole, trimmed]) {
       await engine.patch({ maxPositions: 20 }, { requestId: 'r1' });
       await manyChanges(engine, 4200);
