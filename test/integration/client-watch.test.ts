@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 
-import { type ServerWritableStream } from '@grpc/grpc-js';
+import { Metadata, type ServerWritableStream } from '@grpc/grpc-js';
 import {
   PolicyClient,
   PolicyStoreError,
@@ -11,6 +11,10 @@ import {
 import { Delivery, GetResponse, type WatchRequest, WatchResponse } from '@policystore/client/proto';
 import { expect } from 'chai';
 
+import { Channels } from '../../clients/typescript/src/channels.js';
+import { Operations } from '../../clients/typescript/src/operations.js';
+import { Session } from '../../clients/typescript/src/session.js';
+import { PolicyWatch } from '../../clients/typescript/src/watch/policy-watch.js';
 import { type ErrorReason, PolicyError } from '../../server/src/errors.js';
 import { toStatus } from '../../server/src/grpc/error-status.js';
 import { rejection } from '../support/rejection.js';
@@ -290,6 +294,38 @@ describe('PolicyClient.watch', () => {
       const { value } = await watch.next();
       expect(value?.version.revision).to.equal(revision);
     }
+  });
+
+  it('waits longer after each failure in a row, and not after a stream that worked', async () => {
+    const stop = (stream: Stream) => {
+      fail(stream, 'SHUTTING_DOWN');
+    };
+    const work = (message: WatchResponse) => (stream: Stream) => {
+      stream.write(message);
+      stream.end();
+    };
+    const { address } = await serve(stop, stop, work(snapshot(1)), work(patch(2)));
+    const slept: number[] = [];
+    const channels = new Channels([address]);
+    const watch = new PolicyWatch(
+      {},
+      {
+        namespace: 'default',
+        name: '',
+        metadata: new Metadata(),
+        channels,
+        operations: new Operations(),
+        session: new Session(),
+        timing: { now: () => 0, random: () => 1, sleep: async (ms) => void slept.push(ms) },
+      },
+    );
+
+    await watch.next();
+    await watch.next();
+    await watch.return();
+    channels.close();
+
+    expect(slept).to.deep.equal([50, 100, 50]);
   });
 
   describe('ending', () => {
