@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 
 import { Change, type PolicyPatch, type Timestamp } from '@policystore/client/proto';
 
@@ -33,7 +33,7 @@ export function proposeChange(
   writes: readonly FieldWrite[],
 ): ProposedChange {
   const revision = previous.revision + 1;
-  const id = randomBytes(8).toString('hex');
+  const id = randomUUID();
   const change: Change = {
     ...authorship,
     version: { epoch, revision },

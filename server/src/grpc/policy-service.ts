@@ -27,6 +27,9 @@ type Unary<Request, Response> = (
 export type NamespaceFinder = Pick<Engine, 'namespace'>;
 type Write = UpdateRequest | PatchRequest | ResetRequest;
 
+/** One for all: grpc-js tells of `cancelled` at the end of every call, and a default reason costs a stack trace. */
+const ABANDONED = new Error('the caller has gone');
+
 /** The handlers of PolicyService: check the request, ask the engine, answer. None of them throws. */
 export interface PolicyService {
   get: Unary<GetRequest, Buffer>;
@@ -83,7 +86,7 @@ function writeHandler<Request extends Write>(
   return (call, callback) => {
     const abandoned = new AbortController();
     call.on('cancelled', () => {
-      abandoned.abort();
+      abandoned.abort(ABANDONED);
     });
     const write = async (): Promise<WriteOutcome> => {
       const request = readable(call.request);

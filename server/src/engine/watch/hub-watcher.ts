@@ -1,7 +1,6 @@
 import { Delivery } from '@policystore/client/proto';
 
 import type { PolicyError } from '../../errors.js';
-import type { Clock } from '../../clock.js';
 import type { PolicyStore } from '../../store/store.js';
 import { decodeEntry, type LoggedChange } from '../change.js';
 import type { Journal } from '../journal.js';
@@ -17,7 +16,8 @@ export interface WatcherContext {
   readonly store: PolicyStore;
   readonly journal: Journal;
   readonly messages: Messages;
-  readonly clock: Clock;
+  /** The hub's last tick, in monotonic milliseconds: what a message is dated with, so no clock is read for each. */
+  readonly pulse: { readonly at: number };
   /** The watcher has ended, by either side. */
   closed(watcher: HubWatcher): void;
 }
@@ -183,7 +183,7 @@ export class HubWatcher implements Watcher {
   #send(message: Buffer, revision: number): void {
     if (this.isClosed) return;
     this.#cursor = this.#sent = revision;
-    this.#sentAt = this.#context.clock.now();
+    this.#sentAt = this.#context.pulse.at;
     if (!this.#sink.write(message)) this.#blocked = true;
   }
 }

@@ -29,6 +29,7 @@ export class WatchHub implements JournalListener {
   readonly #context: WatcherContext;
   readonly #filters = new Filters();
   readonly #watchers = new Set<HubWatcher>();
+  readonly #pulse = { at: 0 };
   #cancelTick: (() => void) | undefined;
   #closed = false;
 
@@ -37,6 +38,7 @@ export class WatchHub implements JournalListener {
     this.#context = {
       ...options,
       messages: new Messages(options.lease),
+      pulse: this.#pulse,
       closed: (watcher) => this.#watchers.delete(watcher),
     };
     options.journal.listen(this);
@@ -48,7 +50,7 @@ export class WatchHub implements JournalListener {
     const { head } = this.#options.journal.replica;
     const watcher = new HubWatcher(this.#context, this.#filters.for(options.fields), options, sink);
     this.#watchers.add(watcher);
-    if (this.#cancelTick === undefined) this.#scheduleTick();
+    if (this.#cancelTick === undefined) this.#startTicking();
     const { after } = options;
     if (after === undefined) watcher.startWithSnapshot({ resync: false });
     else if (after.epoch === head.epoch && after.revision <= head.revision) this.#start(watcher, after);
@@ -90,13 +92,14 @@ export class WatchHub implements JournalListener {
     }
   }
 
-  #scheduleTick(): void {
+  #startTicking(): void {
     const { clock } = this.#options;
+    this.#pulse.at = clock.now();
     this.#cancelTick = clock.after(TICK_MS, () => {
       this.#cancelTick = undefined;
-      const nextTick = clock.now() + TICK_MS;
-      for (const watcher of this.#watchers) watcher.tick(nextTick);
-      if (this.#watchers.size > 0) this.#scheduleTick();
+      if (this.#watchers.size === 0) return;
+      this.#startTicking();
+      for (const watcher of this.#watchers) watcher.tick(this.#pulse.at + TICK_MS);
     });
   }
 }

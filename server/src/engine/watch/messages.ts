@@ -24,21 +24,24 @@ export class Messages {
   readonly #lease: Lease;
   readonly #patches = new WeakMap<LoggedChange, Map<Filter, EncodedPatch>>();
   readonly #snapshots = new WeakMap<Filter, EncodedSnapshot>();
+  /** What the watcher before got is mostly what the next one gets. */
+  #last:
+    { readonly change: LoggedChange; readonly filter: Filter; readonly encoded: EncodedPatch } | undefined;
 
   constructor(lease: Lease) {
     this.#lease = lease;
   }
 
   patch(replica: Replica, change: LoggedChange, filter: Filter, previous: number): Buffer {
-    let byFilter = this.#patches.get(change);
-    if (byFilter === undefined) this.#patches.set(change, (byFilter = new Map<Filter, EncodedPatch>()));
-    let encoded = byFilter.get(filter);
     const validFor = this.#lease.encoded();
+    const isLast = this.#last?.change === change && this.#last.filter === filter;
+    let encoded = isLast ? this.#last?.encoded : this.#patches.get(change)?.get(filter);
     if (encoded?.previous !== previous || encoded.validFor !== validFor) {
       const body = encoded?.body ?? patchBody(replica, change, filter);
       encoded = { previous, validFor, body, message: Buffer.concat([body, encode({ previous }), validFor]) };
-      byFilter.set(filter, encoded);
+      this.#keep(change, filter, encoded);
     }
+    if (!isLast || this.#last?.encoded !== encoded) this.#last = { change, filter, encoded };
     return encoded.message;
   }
 
@@ -63,6 +66,12 @@ export class Messages {
       encoded.validFor = validFor;
     }
     return encoded.message;
+  }
+
+  #keep(change: LoggedChange, filter: Filter, encoded: EncodedPatch): void {
+    const byFilter = this.#patches.get(change);
+    if (byFilter === undefined) this.#patches.set(change, new Map([[filter, encoded]]));
+    else byFilter.set(filter, encoded);
   }
 
   heartbeat(replica: Replica, previous: number): Buffer {

@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync, realpathSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import Libsql from 'libsql';
@@ -52,10 +52,17 @@ function prepareFile(path: string): void {
     );
   }
   if (stat && !stat.isFile()) throw new StoreUnusable(`${path} is not a regular file; name one that is`);
-  mkdirSync(dirname(path), { recursive: true });
+  makeDirectory(dirname(path));
   // SQLite would open what it may not write for reading only, and fail at the first commit.
   accessSync(dirname(path), constants.W_OK | constants.X_OK);
   if (stat) accessSync(path, constants.R_OK | constants.W_OK);
+}
+
+/** Not by `recursive`, which never returns where a directory cannot be made and does not say so, as in /proc. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  makeDirectory(dirname(path));
+  mkdirSync(path);
 }
 
 function guard(db: Libsql.Database, path: string): Database {
