@@ -75,7 +75,7 @@ describe('the log', () => {
     changes.forEach(({ id, previous, version, commitTime }, i) => {
       expect(version).to.deep.equal({ epoch, revision: i + 1 });
       expect(previous).to.equal(changes[i - 1]?.id ?? '');
-      expect(id).to.equal(log[i]!.id).and.to.have.length(16);
+      expect(id).to.equal(log[i]!.id).and.to.have.length(36);
       expect(commitTime).to.equal(undefined);
     });
     const times = log.map(({ commitTime }) => commitTime);
