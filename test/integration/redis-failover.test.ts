@@ -187,6 +187,22 @@ describe('Redis: Sentinels that are partly away or misnamed', () => {
     redis.sentinels[1]!.process.thaw();
   });
 
+  it('may want the password that Redis wants', async () => {
+    for (const { client } of [...redis.servers, ...redis.sentinels]) {
+      await client.call('ACL', 'SETUSER', 'default', 'resetpass', '>s3cr3t');
+    }
+    const store = createRedisStore(redis.url.replace('://', '://:s3cr3t@'), BOUNDS);
+    await commitOk(store, uniqueNamespace(), GENESIS, [entry(GENESIS)]);
+    await store.close();
+    const stranger = createRedisStore(redis.url, BOUNDS);
+    const refused = await rejection(stranger.connect(), StoreUnusable);
+    expect(refused.message).to.include('wants a password');
+    await stranger.close();
+    for (const { client } of [...redis.servers, ...redis.sentinels]) {
+      await client.call('ACL', 'SETUSER', 'default', 'resetpass', 'nopass');
+    }
+  });
+
   it('are told apart in the error', async () => {
     const [host = ''] = /127[^,/]*/.exec(redis.url) ?? [];
     const server = redis.servers[0]!;

@@ -135,6 +135,7 @@ describe('Redis: follow', () => {
     const abort = new AbortController();
     const patient = createRedisStore(`redis://${proxy.host}:${proxy.port}`, BOUNDS, {
       commandTimeoutMs: 100_000,
+      pollMs: 100_000,
     });
     const answersOf = (async () => {
       for await (const answer of patient.follow(namespace, GENESIS, abort.signal))

@@ -144,6 +144,23 @@ describe('Redis: what a commit leaves behind', () => {
     await server.close();
   });
 
+  it('is loaded only as far as the log hangs together with the head', async () => {
+    const server = await startRedis({ appendonly: false });
+    const store = createRedisStore(server.url, BOUNDS);
+    const namespace = uniqueNamespace();
+    const entries = chain(GENESIS, 5);
+    await append(store, namespace, GENESIS, entries);
+    const log = `{policy:${namespace}}:log`;
+    const recent = async () => (await store.load(namespace, BOUNDS))?.recent.map(headOf);
+    expect(await recent()).to.deep.equal(entries.map(headOf));
+    await server.client.xdel(log, '2-0');
+    expect(await recent()).to.deep.equal(entries.slice(2).map(headOf));
+    await server.client.hset(`{policy:${namespace}}:state`, '@head', 'of another history');
+    expect(await recent()).to.deep.equal([]);
+    await store.close();
+    await server.close();
+  });
+
   it('is dated after the entry before it even where the clock of Redis went back', async () => {
     const server = await startRedis({ appendonly: false });
     const store = createRedisStore(server.url, BOUNDS);

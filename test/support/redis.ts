@@ -171,7 +171,11 @@ export interface RedisSentinels {
   readonly masterName: string;
   /** The first is the master at the start, the others its replicas. */
   readonly servers: readonly RedisServer[];
-  readonly sentinels: readonly { readonly port: number; readonly process: ManagedProcess }[];
+  readonly sentinels: readonly {
+    readonly port: number;
+    readonly process: ManagedProcess;
+    readonly client: Redis;
+  }[];
   /** The server that the Sentinels call the master now. */
   master(): Promise<RedisServer>;
   /** Has the Sentinels make the replica the master, the old one still living. */
