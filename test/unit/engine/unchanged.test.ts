@@ -159,10 +159,16 @@ describe('what commits nothing', () => {
       async (policy, patches, fails) => {
         await engine.update(policy);
         const before = copyPolicy(engine.policy());
-        if (fails) store.always('unusable');
+        const first = hold();
+        store.next(first);
+        const opening = engine.query({ fresh: true });
+        if (fails) store.next('unusable');
         const outcomes = patches.map((patch) => engine.patch(patch, { validateOnly: !fails }));
-        await Promise.allSettled(outcomes);
-        store.always(undefined);
+        await first.release();
+        await opening;
+        for (const { status } of await Promise.allSettled(outcomes)) {
+          expect(status).to.equal(fails ? 'rejected' : 'fulfilled');
+        }
         expect(engine.policy()).to.deep.equal(before);
         expect(await workingCopy(engine)).to.deep.equal(before);
         expect(before).to.deep.equal(policy);
