@@ -1,6 +1,5 @@
-import { createRequire } from 'node:module';
-
 import { RiskMode } from '@policystore/client/proto';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect } from 'chai';
 import fc from 'fast-check';
 
@@ -11,13 +10,6 @@ import { presetPolicy, presets } from '../../../server/src/domain/presets.js';
 import { arbPolicy } from '../../support/arbitraries.js';
 
 const defaults = presets.conservative;
-
-// The server's own ajv: a linter brings an older one, which the tests would find first.
-const { Ajv2020 } = createRequire(new URL('../../../server/package.json', import.meta.url))(
-  'ajv/dist/2020.js',
-) as {
-  Ajv2020: new (options: object) => { compile(schema: object): (value: unknown) => boolean };
-};
 
 function problems(value: unknown): string[] {
   const result = parsePolicyJson(value, defaults);
