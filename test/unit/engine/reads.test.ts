@@ -133,7 +133,7 @@ describe('a read', () => {
     await clock.advance(2000);
   });
 
-  it('leaves no timer and no listener behind', async () => {
+  it('leaves no timer behind', async () => {
     const { clock, near, far } = await startApart();
     const before = clock.pending;
     for (let i = 0; i < 5; i += 1) {

@@ -247,6 +247,23 @@ describe('a replica whose store', () => {
       },
     };
 
+    it('(told by its follow alone) takes no entry that does not continue what it holds', async () => {
+      const { clock, store, far, link } = await startReplaced((_, old) => Promise.resolve(old));
+      const other = await copyOf(clock, store, 4);
+      await grow(other, clock, 2);
+      const { head } = (await other.load('default', ROOMY))!;
+      const [fifth] = (await wholeLog(other)).slice(4);
+      expect(head.revision).to.equal(6);
+      link.replace({
+        ...store,
+        follow: (namespace, _, signal) => other.follow(namespace, fifth!, signal),
+      });
+      const before = far.get();
+      await clock.advance(5000);
+      expect(far.get()).to.deep.include({ policy: before.policy, version: before.version });
+      expect(events(far)).to.not.include('failed');
+    });
+
     for (const [what, make] of Object.entries(histories)) {
       it(`(${what}) refuses writes, keeps what it holds, and says so`, async () => {
         const { clock, store, link, far, reader } = await startReplaced(make);
