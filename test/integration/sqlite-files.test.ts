@@ -16,9 +16,11 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 
+import type { Clock } from '../../server/src/clock.js';
 import { createSqliteStore } from '../../server/src/store/sqlite/sqlite-store.js';
 import { GENESIS, StoreUnusable, type NewEntry, type PolicyStore } from '../../server/src/store/store.js';
 import { append, commitOk, following, ROOMY } from '../conformance/harness.js';
+import { createManualClock, type ManualClock } from '../support/clock.js';
 import { startProcess } from '../support/process.js';
 import { rejection } from '../support/rejection.js';
 import { SQLITE_CHILD } from '../support/sqlite-child.js';
@@ -32,8 +34,8 @@ describe('sqlite files', () => {
   const inDirectory = (name: string): string => join(directory.path, name);
   const opened: PolicyStore[] = [];
 
-  function create(path: string): PolicyStore {
-    const store = createSqliteStore(path, ROOMY);
+  function create(path: string, clock?: Clock): PolicyStore {
+    const store = createSqliteStore(path, ROOMY, clock);
     opened.push(store);
     return store;
   }
@@ -173,12 +175,14 @@ describe('sqlite files', () => {
 
   describe('a file that is changed from outside while in use', () => {
     const [first, next] = chain(GENESIS, 2) as [NewEntry, NewEntry];
+    let clock: ManualClock;
     let store: PolicyStore;
     let path: string;
 
     beforeEach(async () => {
       path = inDirectory('policy.db');
-      store = create(path);
+      clock = createManualClock();
+      store = create(path, clock);
       await store.connect();
       await commitOk(store, 'default', GENESIS, [first]);
     });
@@ -215,10 +219,36 @@ describe('sqlite files', () => {
       await commitOk(store, 'default', headOf(first), [next]);
     });
 
-    it('tells followers that read it', async () => {
+    it('tells a follower that waits, within a second', async () => {
+      const follower = following(store, 'default');
+      await follower.entries(1);
       rmSync(path);
-      const follower = following(store, 'other');
+      await clock.advance(999);
+      expect(clock.pending).to.equal(1);
+      await clock.advance(1);
+      const { message } = await rejection(follower.ended, StoreUnusable);
+      expect(message).to.match(/policy\.db was replaced or removed while in use/u);
+    });
+
+    it('is not followed any more, even where memory holds all that is asked for, until it is back', async () => {
+      const moved = `${directory.path}-moved`;
+      renameSync(directory.path, moved);
+      for (const namespace of ['default', 'other']) {
+        await rejection(following(store, namespace).ended, StoreUnusable);
+      }
+
+      renameSync(moved, directory.path);
+      const follower = following(store, 'default');
+      expect(await follower.entries(1)).to.have.length(1);
+      // Verified on and on: a loss is noticed after this one too.
+      rmSync(path);
+      await clock.advance(1000);
       await rejection(follower.ended, StoreUnusable);
+    });
+
+    it('is no longer verified after the store was closed', async () => {
+      await store.close();
+      expect(clock.pending).to.equal(0);
     });
   });
 

@@ -5,14 +5,20 @@ export interface LocalFollow {
   follow(namespace: string, after: Head, signal: AbortSignal): AsyncIterable<Followed | 'gap'>;
   /** Tells the followers of a namespace that something was committed. */
   wake(namespace: string): void;
+  /** Ends the follows of now by throwing the error; later ones begin as ever. */
+  interrupt(error: Error): void;
   /** Ends every follow, now and later: by returning, or by throwing the error. */
   end(error?: StoreUnavailable): void;
 }
 
-/** One page of what follows `after`, empty if it is the head; 'gap' where the log does not reach it. */
+/**
+ * One page of what follows `after`, empty if it is the head; 'gap' where the log does not reach it. `first`: a follow
+ * begins with this read, and what it answers was not confirmed by anything before.
+ */
 export type ReadAfter = (
   namespace: string,
   after: Head,
+  first: boolean,
 ) => readonly LogEntry[] | 'gap' | Promise<readonly LogEntry[] | 'gap'>;
 
 /** Followers hold no queue of their own: each reads on from where it stands, so a slow one costs nothing. */
@@ -46,9 +52,11 @@ export function createLocalFollow(readAfter: ReadAfter): LocalFollow {
       let at = after;
       let confirmed = false;
       while (!over()) {
+        bell.throwIfBroken();
         bell.reset();
-        const entries = await readAfter(namespace, at);
+        const entries = await readAfter(namespace, at, !confirmed);
         if (over()) break;
+        bell.throwIfBroken();
         if (entries === 'gap') {
           yield 'gap';
           return;
@@ -73,6 +81,9 @@ export function createLocalFollow(readAfter: ReadAfter): LocalFollow {
     wake(namespace) {
       for (const bell of bells.get(namespace) ?? []) bell.ring();
     },
+    interrupt(error) {
+      for (const ofNamespace of bells.values()) for (const bell of ofNamespace) bell.break(error);
+    },
     end(error) {
       ended ??= { error };
       for (const ofNamespace of bells.values()) for (const bell of ofNamespace) bell.ring();
@@ -82,6 +93,9 @@ export function createLocalFollow(readAfter: ReadAfter): LocalFollow {
 
 interface Bell {
   readonly ring: () => void;
+  /** Rings for the last time: its follow must end. */
+  break(error: Error): void;
+  throwIfBroken(): void;
   /** Forgets that the bell was rung. */
   reset(): void;
   /** Resolves once the bell was rung since the last reset. */
@@ -90,12 +104,21 @@ interface Bell {
 
 function createBell(): Bell {
   let rung = false;
+  let broken: Error | undefined;
   let waiting: (() => void) | undefined;
+  function ring(): void {
+    rung = true;
+    waiting?.();
+    waiting = undefined;
+  }
   return {
-    ring() {
-      rung = true;
-      waiting?.();
-      waiting = undefined;
+    ring,
+    break(error) {
+      broken = error;
+      ring();
+    },
+    throwIfBroken() {
+      if (broken) throw broken;
     },
     reset() {
       rung = false;

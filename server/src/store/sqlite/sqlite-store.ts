@@ -1,3 +1,4 @@
+import { systemClock, type Clock } from '../../clock.js';
 import { createLocalFollow } from '../local-follow.js';
 import { createLogWindow, type LogWindow } from '../log-window.js';
 import {
@@ -20,21 +21,26 @@ const WORKER = new URL(
 const MAX_TAIL_ENTRIES = 512;
 const MAX_TAIL_BYTES = 2 * 1024 * 1024;
 
+/** How often followers have the file verified that nobody reads or writes, in milliseconds. */
+const VERIFY_MS = 1000;
+
 /**
  * A store in one SQLite file of this process alone. A commit is answered once it is on the disk. All work on the
  * file is done by a thread of its own, so that waiting for the disk holds up nothing else.
  */
-export function createSqliteStore(path: string, bounds: LogBounds): PolicyStore {
+export function createSqliteStore(path: string, bounds: LogBounds, clock: Clock = systemClock): PolicyStore {
   let link: WorkerLink | undefined;
   let connecting: Promise<string[]> | undefined;
   let closing: Promise<void> | undefined;
+  let stopVerifying = (): void => undefined;
   const tails = new Map<string, LogWindow>();
   const tailBounds: LogBounds = {
     maxEntries: Math.min(bounds.maxEntries, MAX_TAIL_ENTRIES),
     maxBytes: Math.min(bounds.maxBytes, MAX_TAIL_BYTES),
   };
-  const followers = createLocalFollow((namespace, after) => {
-    const tail = tails.get(namespace);
+  const followers = createLocalFollow((namespace, after, first) => {
+    // The first read goes to the file, which has it verified.
+    const tail = first ? undefined : tails.get(namespace);
     return tail?.reaches(after)
       ? tail.page(after.revision + 1, Infinity)
       : worker().call('after', namespace, after);
@@ -50,6 +56,7 @@ export function createSqliteStore(path: string, bounds: LogBounds): PolicyStore 
     if (closing) throw new StoreUnavailable('The SQLite store is closed', { sent: false });
     const opened = startWorker(WORKER, (error) => {
       if (link !== opened) return;
+      stopVerifying();
       followers.end(error);
       connecting = Promise.reject(error);
       connecting.catch(() => undefined);
@@ -61,7 +68,30 @@ export function createSqliteStore(path: string, bounds: LogBounds): PolicyStore 
       throw error;
     }
     link = opened;
+    stopVerifying = verifyRepeatedly(opened);
     return [];
+  }
+
+  /** Follows say that their state is the newest for as long as they last, so they must not outlive the file. */
+  function verifyRepeatedly(opened: WorkerLink): () => void {
+    let stopped = false;
+    let cancel = (): void => undefined;
+    function schedule(): void {
+      if (stopped) return;
+      cancel = clock.after(VERIFY_MS, () => {
+        opened
+          .call('verify')
+          .catch((error: unknown) => {
+            followers.interrupt(error as Error);
+          })
+          .finally(schedule);
+      });
+    }
+    schedule();
+    return () => {
+      stopped = true;
+      cancel();
+    };
   }
 
   async function commit(
@@ -104,6 +134,7 @@ export function createSqliteStore(path: string, bounds: LogBounds): PolicyStore 
       closing ??= (async () => {
         followers.end();
         await connecting?.catch(() => undefined);
+        stopVerifying();
         await link?.end();
       })();
       return closing;

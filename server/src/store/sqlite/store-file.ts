@@ -12,6 +12,8 @@ export interface StoreFile {
   changes(namespace: string, range: RevisionRange): LogEntry[] | Compacted;
   /** One page of what follows `after`; 'gap' where the log does not continue it. */
   after(namespace: string, after: Head): LogEntry[] | 'gap';
+  /** Does nothing but look whether the path still leads to the open file. */
+  verify(): void;
   close(): void;
 }
 
@@ -68,6 +70,7 @@ export function openStoreFile(path: string, bounds: LogBounds): StoreFile {
       inPlace(() =>
         reader.reaches(namespace, after) ? reader.page(namespace, after.revision + 1, Infinity) : 'gap',
       ),
+    verify: () => inPlace(() => undefined),
     close() {
       database.close();
     },

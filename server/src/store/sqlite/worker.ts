@@ -23,6 +23,9 @@ function serve(port: MessagePort): void {
         return { value: file.changes(...request.args) };
       case 'after':
         return { value: file.after(...request.args) };
+      case 'verify':
+        file.verify();
+        return { value: undefined };
       case 'close':
         file.close();
         return { value: undefined };
