@@ -19,7 +19,7 @@ import { join } from 'node:path';
 import type { Clock } from '../../server/src/clock.js';
 import { createSqliteStore } from '../../server/src/store/sqlite/sqlite-store.js';
 import { GENESIS, StoreUnusable, type NewEntry, type PolicyStore } from '../../server/src/store/store.js';
-import { append, commitOk, following, ROOMY } from '../conformance/harness.js';
+import { append, commitOk, following, idsOf, ROOMY } from '../conformance/harness.js';
 import { createManualClock, type ManualClock } from '../support/clock.js';
 import { startProcess } from '../support/process.js';
 import { rejection } from '../support/rejection.js';
@@ -250,6 +250,22 @@ describe('sqlite files', () => {
       await store.close();
       expect(clock.pending).to.equal(0);
     });
+  });
+
+  it('trims by the entries that are there, whatever the head says of them', async () => {
+    const path = inDirectory('policy.db');
+    await createFile(path);
+    const file = new Libsql(path);
+    file.exec('UPDATE heads SET oldest = -1000000000000, log_bytes = 1000000000000');
+    file.close();
+
+    const store = create(path);
+    await store.connect();
+    const head = (await store.load('default', ALL))?.head ?? GENESIS;
+    const [first, next] = chain(head, 2) as [NewEntry, NewEntry];
+    await commitOk(store, 'default', head, [first]);
+    await commitOk(store, 'default', headOf(first), [next]);
+    expect(idsOf((await store.load('default', ALL))?.recent ?? [])).to.deep.equal(idsOf([first, next]));
   });
 
   it('fails a commit that the disk does not take, and keeps what it had', async () => {

@@ -31,9 +31,9 @@ export function createLogWriter(db: Libsql.Database, path: string, bounds: LogBo
      ON CONFLICT DO UPDATE SET epoch = excluded.epoch, revision = excluded.revision, id = excluded.id,
        time = excluded.time, oldest = excluded.oldest, log_bytes = excluded.log_bytes`,
   );
-  const oldestSizes = db
+  const oldestEntries = db
     .prepare<[string, number, number]>(
-      `SELECT length(body) FROM entries WHERE namespace = ? AND revision >= ? ORDER BY revision LIMIT ?`,
+      `SELECT revision, length(body) FROM entries WHERE namespace = ? AND revision >= ? ORDER BY revision LIMIT ?`,
     )
     .raw();
   const deleteBefore = db.prepare<[string, number]>(
@@ -58,6 +58,8 @@ export function createLogWriter(db: Libsql.Database, path: string, bounds: LogBo
     });
     const { epoch, revision, id } = last;
     const trimmed = trim(namespace, { oldest: head.oldest, newest: revision, logBytes });
+    // With one entry left the sum is known anew, whatever it was.
+    if (trimmed.oldest === revision) trimmed.logBytes = entries.at(-1)?.body.byteLength ?? 0;
     const time = commitTime + entries.length - 1;
     setHead.run(namespace, epoch, revision, id, time, trimmed.oldest, trimmed.logBytes);
     return commitTime;
@@ -71,7 +73,9 @@ export function createLogWriter(db: Libsql.Database, path: string, bounds: LogBo
     const over = (): boolean =>
       oldest < log.newest && (log.newest - oldest + 1 > bounds.maxEntries || logBytes > bounds.maxBytes);
     while (over()) {
-      for (const [size] of oldestSizes.all(namespace, oldest, TRIM_STEP) as [number][]) {
+      for (const [revision, size] of oldestEntries.all(namespace, oldest, TRIM_STEP) as [number, number][]) {
+        // Where the head is wrong about its oldest entry, this keeps the steps from being many without end.
+        oldest = revision;
         if (!over()) break;
         logBytes -= size;
         oldest += 1;
