@@ -120,7 +120,7 @@ export class Draft {
     const change = proposeChange(
       this.#head.epoch,
       this.#head,
-      { kind: KINDS[action.kind], actor: actor.name, reason, requestId, requestHash: Buffer.from(hash) },
+      { kind: KINDS[action.kind], actor: actor.name, reason, requestId, requestHash: hash },
       applied,
       fieldWrites(applied, this.#replica.base.policy),
     );
@@ -138,7 +138,7 @@ export class Draft {
 }
 
 function checkSameRequest({ request, hash }: PreparedWrite, seen: SeenRequest): void {
-  if (Buffer.from(hash).equals(seen.hash)) return;
+  if (hash.equals(seen.hash)) return;
   throw new PolicyError(
     'REQUEST_ID_REUSED',
     `request_id ${JSON.stringify(request.requestId)} was used for another write or by another identity, ` +

@@ -19,7 +19,7 @@ export interface PreparedWrite {
   readonly touched: readonly FieldName[];
   readonly size: number;
   /** Over payload and identity; empty without a request_id. */
-  readonly hash: Uint8Array;
+  readonly hash: Buffer;
   /** The patch that does it to `current`. */
   patchFor(current: Policy): PolicyPatch;
 }
@@ -34,7 +34,7 @@ export function prepareWrite(request: WriteRequest, defaults: Defaults): Prepare
     request,
     ...planAction(action, defaults),
     size: payload.length,
-    hash: request.requestId === '' ? new Uint8Array() : hashOf(request, payload),
+    hash: request.requestId === '' ? Buffer.alloc(0) : hashOf(request, payload),
   };
 }
 
@@ -94,7 +94,7 @@ function resetTarget(preset: Preset, defaults: Defaults): Policy {
   }
 }
 
-function hashOf({ action, actor }: WriteRequest, payload: Uint8Array): Uint8Array {
+function hashOf({ action, actor }: WriteRequest, payload: Uint8Array): Buffer {
   const hash = createHash('sha256').update(`${action.kind}\0${actor.name}\0`).update(payload);
   return hash.digest().subarray(0, 16);
 }

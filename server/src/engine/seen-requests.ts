@@ -23,7 +23,9 @@ export class SeenRequests {
   fold({ change, revision, commitTime }: LoggedChange): void {
     if (change.requestId !== '') {
       this.#seen.delete(change.requestId);
-      this.#seen.set(change.requestId, { revision, hash: change.requestHash, commitTime });
+      // A copy of its own: short Buffers are views of shared blocks of 8 KiB, which each would keep from being freed.
+      const hash = new Uint8Array(change.requestHash);
+      this.#seen.set(change.requestId, { revision, hash, commitTime });
     }
     for (const [id, oldest] of this.#seen) {
       if (oldest.commitTime >= commitTime - MAX_AGE_MICROS && oldest.revision > revision - MAX_CHANGES) break;
