@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 
 import { BadSettings, type Config } from './config/config.js';
-import { createEngine } from './engine/engine.js';
+import { createEngine, unknownNamespace } from './engine/engine.js';
 import type { EngineLog } from './engine/engine-log.js';
 import type { Engine } from './engine/types.js';
 import { PolicyError } from './errors.js';
@@ -17,6 +17,8 @@ import { parseSqliteUrl } from './store/sqlite/sqlite-url.js';
 import { type PolicyStore, StoreUnavailable, StoreUnusable } from './store/store.js';
 import { commandsFor } from './welcome.js';
 
+/** The longest time between two questions to Redis that renew the lease; a short lease asks more often. */
+const MAX_POLL_MS = 2000;
 /** Pause between tries to reach the store at the start. */
 const RETRY_MS = 1000;
 
@@ -42,7 +44,12 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   const closing = new AbortController();
   const isClosing = (): boolean => closing.signal.aborted;
   let engine: Engine | undefined;
-  const served = { namespace: (name: string) => (engine ?? notReached()).namespace(name) };
+  const served = {
+    namespace(name: string) {
+      if (engine !== undefined) return engine.namespace(name);
+      throw config.namespaces.includes(name) ? notReached() : unknownNamespace(name, config.namespaces);
+    },
+  };
   const grpc = await createGrpcServer(served, config.grpcAddress, createCallLog(log)).catch(
     async (error: unknown) => {
       await store.close();
@@ -71,7 +78,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   };
 }
 
-function openStore({ store: { scheme, text }, logBounds }: Config): PolicyStore {
+function openStore({ store: { scheme, text }, logBounds, leaseMs }: Config): PolicyStore {
   try {
     switch (scheme) {
       case 'memory':
@@ -82,7 +89,7 @@ function openStore({ store: { scheme, text }, logBounds }: Config): PolicyStore 
       case 'rediss':
       case 'redis+sentinel':
       case 'redis+cluster':
-        return createRedisStore(text, logBounds);
+        return createRedisStore(text, logBounds, { pollMs: Math.min(MAX_POLL_MS, leaseMs / 5) });
     }
   } catch (error) {
     if (error instanceof StoreUnusable) throw new BadSettings([`POLICY_STORE (--store): ${error.message}`]);
@@ -126,8 +133,8 @@ function engineLog(config: Config, address: string, log: Logger): EngineLog {
   });
 }
 
-function notReached(): never {
-  throw new PolicyError('STORE_UNAVAILABLE', 'the store was not reached yet: no policy is known', {
+function notReached(): PolicyError {
+  return new PolicyError('STORE_UNAVAILABLE', 'the store was not reached yet: no policy is known', {
     retryAfterMs: RETRY_MS,
   });
 }

@@ -44,3 +44,18 @@ export function invalid(violations: readonly Violation[]): PolicyError {
   const text = violations.map((v) => `${v.field}: ${v.description}`).join('; ');
   return new PolicyError('VALIDATION_FAILED', text, { violations });
 }
+
+export function shuttingDown(): PolicyError {
+  return new PolicyError(
+    'SHUTTING_DOWN',
+    'the server is stopping: call again, at another address if there is one',
+    {
+      retryAfterMs: 100,
+    },
+  );
+}
+
+/** What a caller hears of a fault of ours; the cause is for the log. */
+export function internal(cause: unknown): PolicyError {
+  return new PolicyError('INTERNAL', 'internal error', { cause });
+}

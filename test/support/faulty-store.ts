@@ -47,6 +47,8 @@ export interface FaultyStore extends PolicyStore {
   readonly pagesRead: number;
   /** What becomes of the next commits, one each; those after them pass. */
   next(...faults: CommitFault[]): void;
+  /** Stops the next answer of `changes` on its way. */
+  nextPage(held: Hold): void;
   /** What becomes of every commit until told otherwise; undefined: it passes. */
   always(fault: CommitFault | undefined): void;
   /** Nothing reaches the store, and what follows it breaks. */
@@ -84,6 +86,7 @@ export function createFaultyStore(real: PolicyStore): FaultyStore {
   let standing: CommitFault | undefined;
   let isCut = false;
   let pagesRead = 0;
+  let pageHeld: Hold | undefined;
   /** Opens when follows may deliver again; undefined: they may. */
   let stalled: Gate | undefined;
   /** Opens when every follow breaks. */
@@ -194,7 +197,13 @@ export function createFaultyStore(real: PolicyStore): FaultyStore {
     commit: (namespace, expected, entries) => reach(() => commit(namespace, expected, entries)),
     changes(namespace, range) {
       pagesRead += 1;
-      return reach(() => store.changes(namespace, range));
+      const page = pageHeld;
+      pageHeld = undefined;
+      const read = () => reach(() => store.changes(namespace, range));
+      return page === undefined ? read() : page.pass(read);
+    },
+    nextPage(held) {
+      pageHeld = held;
     },
     follow,
     close: () => store.close(),

@@ -20,13 +20,17 @@ export function createEngine({ namespaces, clock = systemClock, ...rest }: Engin
     namespace(name) {
       const namespace = served.get(name);
       if (namespace !== undefined) return namespace;
-      throw new PolicyError(
-        'NAMESPACE_UNKNOWN',
-        `there is no namespace ${JSON.stringify(name)}; this server has ${namespaces.join(', ')}`,
-      );
+      throw unknownNamespace(name, namespaces);
     },
     async close() {
       await Promise.all([...served.values()].map((namespace) => namespace.close()));
     },
   };
+}
+
+export function unknownNamespace(name: string, known: readonly string[]): PolicyError {
+  return new PolicyError(
+    'NAMESPACE_UNKNOWN',
+    `there is no namespace ${JSON.stringify(name)}; this server has ${known.join(', ')}`,
+  );
 }

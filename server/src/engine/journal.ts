@@ -96,7 +96,7 @@ export class Journal {
     for (const change of changes) {
       // The follower may have been faster.
       if (change.revision <= replica.head.revision) continue;
-      replica.fold(change);
+      this.#fold(change);
       folded = true;
     }
     if (folded) this.#advanced();
@@ -152,11 +152,17 @@ export class Journal {
       if (entry.revision <= head.revision) return (recent.at(entry.revision)?.id ?? entry.id) === entry.id;
       const change = decodeEntry(entry);
       if (change.revision !== head.revision + 1 || change.change.previous !== head.id) return false;
-      replica.fold(change);
+      this.#fold(change);
       return true;
     });
     if (replica.head.revision > start) this.#advanced();
     return continues;
+  }
+
+  #fold(change: LoggedChange): void {
+    const { namespace, log } = this.#options;
+    this.replica.fold(change);
+    log.changed({ namespace, change });
   }
 
   #advanced(): void {
@@ -189,7 +195,8 @@ function checkContinues(
   if (same && (peer?.id ?? held.id) === held.id) return;
   throw new StoreUnavailable(
     `the store came back with another history: it holds ${state}, this replica ${formatVersion(held)}. ` +
-      'Restore the newer data, or restart this server to adopt what the store holds.',
+      'Restore the newer data. To go on from what the store holds, stop all servers and all clients first: ' +
+      'they have seen revisions that will be given out a second time.',
     { sent: false },
   );
 }

@@ -69,13 +69,10 @@ export class ServedNamespace implements Namespace {
     return this.#getBytes.current(this.#journal.replica, view);
   }
 
-  async get({ view, ifVersionNot, minVersion, fresh }: GetQuery): Promise<Buffer> {
-    if (fresh) await this.#writer.confirm();
-    if (minVersion !== undefined) await this.#barrier.reach(minVersion);
-    const { replica } = this.#journal;
-    const { epoch, revision } = replica.head;
-    const isKnown = ifVersionNot?.epoch === epoch && ifVersionNot.revision === revision;
-    return isKnown ? this.#getBytes.notModified(replica) : this.current(view);
+  get(query: GetQuery): Buffer | Promise<Buffer> {
+    const { fresh, minVersion } = query;
+    const waits = fresh || (minVersion !== undefined && !this.#barrier.isReached(minVersion));
+    return waits ? this.#getLater(query) : this.#answer(query);
   }
 
   write(request: WriteRequest, signal?: AbortSignal): Promise<WriteOutcome> {
@@ -91,5 +88,18 @@ export class ServedNamespace implements Namespace {
     this.#hub.close();
     await this.#writer.close();
     await this.#follower.close();
+  }
+
+  async #getLater(query: GetQuery): Promise<Buffer> {
+    if (query.fresh) await this.#writer.confirm();
+    if (query.minVersion !== undefined) await this.#barrier.reach(query.minVersion);
+    return this.#answer(query);
+  }
+
+  #answer({ view, ifVersionNot }: GetQuery): Buffer {
+    const { replica } = this.#journal;
+    const { epoch, revision } = replica.head;
+    const isKnown = ifVersionNot?.epoch === epoch && ifVersionNot.revision === revision;
+    return isKnown ? this.#getBytes.notModified(replica) : this.current(view);
   }
 }

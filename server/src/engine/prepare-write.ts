@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { GlobalPolicy, PolicyPatch, Preset } from '@policystore/client/proto';
 
 import { completeUpdate, type Defaults } from '../domain/defaults.js';
+import { canonicalText } from '../domain/canonical-text.js';
 import { MAX_ENCODED_BYTES } from '../domain/encode.js';
 import { diff, touchedFields } from '../domain/patch/patch.js';
 import { FIELDS, type FieldName, type Policy } from '../domain/policy.js';
@@ -34,7 +35,7 @@ export function prepareWrite(request: WriteRequest, defaults: Defaults): Prepare
     request,
     ...planAction(action, defaults),
     size: payload.length,
-    hash: request.requestId === '' ? Buffer.alloc(0) : hashOf(request, payload),
+    hash: request.requestId === '' ? Buffer.alloc(0) : hashOf(request),
   };
 }
 
@@ -94,7 +95,8 @@ function resetTarget(preset: Preset, defaults: Defaults): Policy {
   }
 }
 
-function hashOf({ action, actor }: WriteRequest, payload: Uint8Array): Buffer {
-  const hash = createHash('sha256').update(`${action.kind}\0${actor.name}\0`).update(payload);
+/** The same for a retry, whatever order the caller's language gives to the entries of a map. */
+function hashOf({ action, actor }: WriteRequest): Buffer {
+  const hash = createHash('sha256').update(canonicalText([actor.name, action]));
   return hash.digest().subarray(0, 16);
 }

@@ -26,7 +26,7 @@ export class ReadBarrier {
    * @throws PolicyError REPLICA_BEHIND after a second; EPOCH_UNKNOWN where the store does not know the epoch.
    */
   async reach(version: Version): Promise<void> {
-    if (this.#isReached(version)) return;
+    if (this.isReached(version)) return;
     const patience = new AbortController();
     const cancel = this.#clock.after(PATIENCE_MS, () => {
       patience.abort();
@@ -59,7 +59,7 @@ export class ReadBarrier {
     );
   }
 
-  #isReached({ epoch, revision }: Version): boolean {
+  isReached({ epoch, revision }: Version): boolean {
     const { head } = this.#journal.replica;
     return head.epoch === epoch && head.revision >= revision;
   }

@@ -1,9 +1,10 @@
-import { type Override, TradingState, type Version } from '@policystore/client/proto';
+import type { Limits, Override, TradingState, Version } from '@policystore/client/proto';
 
 import { policyFromFields } from '../domain/fields.js';
 import type { Policy } from '../domain/policy.js';
+import { limitedState, tighten } from '../domain/tighten.js';
 import { WorkingCopy } from '../domain/working-copy.js';
-import type { Checkpoint, Head } from '../store/store.js';
+import { type Checkpoint, type Head, StoreUnusable } from '../store/store.js';
 import { PolicyBytes } from './bytes/policy-bytes.js';
 import { decodeEntry, type LoggedChange } from './change.js';
 import { FieldRevisions } from './field-revisions.js';
@@ -20,6 +21,7 @@ export class Replica {
   readonly recent = new RecentChanges(RECENT);
   readonly requests = new SeenRequests();
   readonly fieldRevisions: FieldRevisions;
+  /** The active overrides; none can be made yet. */
   readonly overrides: Override[] = [];
   #head: Head;
   #commitTime: number;
@@ -27,11 +29,11 @@ export class Replica {
   constructor(checkpoint: Checkpoint) {
     this.#head = checkpoint.head;
     this.#commitTime = checkpoint.commitTime;
-    this.base = new WorkingCopy(policyFromFields(checkpoint.fields));
+    this.base = new WorkingCopy(readPolicy(checkpoint));
     this.baseBytes = new PolicyBytes(this.base.policy);
-    const recent = checkpoint.recent.map(decodeEntry);
-    this.fieldRevisions = new FieldRevisions((recent[0]?.revision ?? checkpoint.head.revision + 1) - 1);
-    for (const change of recent) this.#remember(change);
+    const oldest = checkpoint.recent[0]?.revision ?? checkpoint.head.revision + 1;
+    this.fieldRevisions = new FieldRevisions(oldest - 1);
+    for (const entry of checkpoint.recent) this.#remember(decodeEntry(entry));
   }
 
   get head(): Head {
@@ -49,15 +51,19 @@ export class Replica {
 
   /** The base policy tightened by the active overrides; the same object while none is active. */
   get effective(): Policy {
-    return this.base.policy;
+    return this.#limits.reduce(tighten, this.base.policy);
   }
 
   get effectiveBytes(): PolicyBytes {
-    return this.baseBytes;
+    return this.overrides.length === 0 ? this.baseBytes : new PolicyBytes(this.effective);
   }
 
   get tradingState(): TradingState {
-    return TradingState.ACTIVE;
+    return limitedState(this.#limits);
+  }
+
+  get #limits(): Limits[] {
+    return this.overrides.flatMap(({ limits }) => limits ?? []);
   }
 
   /** Takes the change that follows the head. */
@@ -79,5 +85,14 @@ export class Replica {
     this.recent.push(change);
     this.requests.fold(change);
     this.fieldRevisions.changed(change.fields, change.revision);
+  }
+}
+
+function readPolicy({ head, fields }: Checkpoint): Policy {
+  try {
+    return policyFromFields(fields);
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new StoreUnusable(`the state at revision ${head.revision} cannot be read: ${message}`, { cause });
   }
 }

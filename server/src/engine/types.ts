@@ -72,8 +72,8 @@ export interface Namespace {
   readonly ready: boolean;
   /** The encoded GetResponse of the current policy, from memory. The hot path. */
   current(view: View): Buffer;
-  /** The encoded GetResponse for a query with conditions. */
-  get(query: GetQuery): Promise<Buffer>;
+  /** The encoded GetResponse for a query with conditions; at once where nothing has to be waited for. */
+  get(query: GetQuery): Buffer | Promise<Buffer>;
   /** Settles when the store has confirmed the outcome. An abort takes a write back that was not sent yet. */
   write(request: WriteRequest, signal?: AbortSignal): Promise<WriteOutcome>;
   watch(options: WatchOptions, sink: WatchSink): Watcher;

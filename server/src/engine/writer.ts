@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.js';
 import type { Defaults } from '../domain/defaults.js';
-import { PolicyError } from '../errors.js';
+import { internal, PolicyError } from '../errors.js';
 import {
   type Committed,
   type Conflict,
@@ -9,14 +9,15 @@ import {
   StoreUnavailable,
   StoreUnusable,
 } from '../store/store.js';
-import { asCommitted, decodeEntry, type ProposedChange } from './change.js';
+import { asCommitted, type ProposedChange } from './change.js';
 import { Draft, type Verdict } from './draft.js';
 import type { EngineLog } from './engine-log.js';
 import type { Journal } from './journal.js';
 import type { Lease } from './lease.js';
 import { prepareWrite } from './prepare-write.js';
+import { replayedOutcome } from './replayed-outcome.js';
 import type { WriteOutcome, WriteRequest } from './types.js';
-import { type Waiting, WriteQueue } from './write-queue.js';
+import { MAX_BATCH, type Waiting, WriteQueue } from './write-queue.js';
 
 /** How long a batch is tried while the store does not answer. */
 const PATIENCE_MS = 2000;
@@ -34,6 +35,7 @@ export interface WriterOptions {
 
 /** One batch as it was worked out on one head. It can land only there, however often it is sent. */
 interface Attempt {
+  readonly batch: readonly Waiting[];
   readonly expected: Head;
   readonly changes: readonly ProposedChange[];
   readonly verdicts: readonly Verdict[];
@@ -64,7 +66,7 @@ export class Writer {
 
   /** Resolves when the store has confirmed that the replica holds everything committed before the call. */
   async confirm(): Promise<void> {
-    const verdict = this.#queue.push(undefined);
+    const verdict = this.#queue.pushConfirmation();
     this.#run();
     await verdict;
   }
@@ -82,54 +84,51 @@ export class Writer {
   async #drain(): Promise<void> {
     for (let batch = this.#queue.take(); batch.length > 0; batch = this.#queue.take()) {
       try {
-        await this.#commit(batch);
+        await this.#land(batch);
       } catch (error) {
-        const failure = this.#failure(error);
-        for (const { reject } of batch) reject(failure);
+        this.#fail(batch, error);
       }
     }
     // In the turn that found the queue empty: what is pushed in the next one must find nobody running.
     this.#running = undefined;
   }
 
-  #failure(error: unknown): PolicyError {
-    if (error instanceof PolicyError) return error;
-    this.#options.log.failed({ namespace: this.#options.namespace, error });
-    return new PolicyError('INTERNAL', 'internal error', { cause: error });
-  }
-
-  async #commit(batch: readonly Waiting[]): Promise<void> {
+  /**
+   * Works a batch out and sends it until the store has answered for it; anew where others came first. Only an
+   * answer counts: that the follower has seen a change does not say that it is as durable as was asked for.
+   */
+  async #land(batch: readonly Waiting[]): Promise<void> {
     const { journal, lease, clock } = this.#options;
     const giveUpAt = clock.now() + PATIENCE_MS;
-    let attempt: Attempt | undefined;
+    let attempt = this.#workOut(batch);
     for (;;) {
-      const fate = attempt === undefined ? 'superseded' : this.#fate(attempt);
-      if (attempt !== undefined && fate === 'landed') {
-        this.#settle(batch, attempt);
-        return;
-      }
-      if (attempt?.unanswered === true && fate === 'untold') {
-        const cause = new StoreUnavailable('the log no longer tells', { sent: true });
-        this.#giveUp(batch, attempt, cause);
-        return;
-      }
-      if (attempt === undefined || fate !== 'open') attempt = this.#workOut(batch);
       try {
         const askedAt = clock.now();
         const reply = await this.#send(attempt);
-        if (reply.kind === 'conflict') {
-          await journal.ingest(reply.missed);
+        if (reply.kind === 'committed') {
+          journal.commit(attempt.changes.map((change, i) => asCommitted(change, reply.commitTime + i)));
           lease.confirm(askedAt);
-          continue;
+          this.#settle(attempt);
+          return;
         }
-        journal.commit(attempt.changes.map((change, i) => asCommitted(change, reply.commitTime + i)));
+        await journal.ingest(reply.missed);
         lease.confirm(askedAt);
-        this.#settle(batch, attempt);
-        return;
+        const fate = this.#fate(attempt);
+        if (fate === 'landed') {
+          this.#settle(attempt);
+          return;
+        }
+        if (fate === 'untold' && attempt.unanswered) {
+          throw new StoreUnusable('the log no longer tells whether the write landed');
+        }
+        attempt = this.#workOut(attempt.batch);
       } catch (error) {
-        if (!(error instanceof StoreUnavailable || error instanceof StoreUnusable)) throw error;
+        if (!(error instanceof StoreUnavailable || error instanceof StoreUnusable)) {
+          this.#fail(attempt.batch, error);
+          return;
+        }
         if (error instanceof StoreUnusable || clock.now() >= giveUpAt) {
-          this.#giveUp(batch, attempt, error);
+          this.#giveUp(attempt, error);
           return;
         }
         await new Promise<void>((resolve) => clock.after(RETRY_MS * (0.5 + Math.random()), resolve));
@@ -148,43 +147,53 @@ export class Writer {
     }
   }
 
+  /** As much of the batch as one commit may hold; the rest goes back to the head of the queue. */
   #workOut(batch: readonly Waiting[]): Attempt {
     const { replica } = this.#options.journal;
     const draft = new Draft(replica);
+    const verdicts: Verdict[] = [];
     try {
-      const verdicts = batch.map(({ write }): Verdict => (write ? draft.add(write) : { kind: 'confirmed' }));
-      return { expected: replica.head, changes: draft.changes, verdicts, unanswered: false };
+      for (const { write } of batch) {
+        if (draft.size > MAX_BATCH.bytes) break;
+        verdicts.push(write ? draft.add(write) : { kind: 'confirmed' });
+      }
     } finally {
       draft.undo();
     }
+    this.#queue.putBack(batch.slice(verdicts.length));
+    return {
+      batch: batch.slice(0, verdicts.length),
+      expected: replica.head,
+      changes: draft.changes,
+      verdicts,
+      unanswered: false,
+    };
   }
 
   /**
-   * What the log says about an attempt: it is in it, something else took its place (or it had nothing to put
-   * there), its place is still free, or the log no longer reaches that far back.
+   * What the log says about an attempt that met a conflict: it is in it, something else took its place (or it had
+   * nothing to put there), or the log no longer reaches that far back.
+   * @throws StoreUnavailable where there was no reason for a conflict.
    */
-  #fate({ expected, changes: [first] }: Attempt): 'landed' | 'superseded' | 'open' | 'untold' {
+  #fate({ expected, changes: [first] }: Attempt): 'landed' | 'superseded' | 'untold' {
     const { head, recent } = this.#options.journal.replica;
-    if (head.id === expected.id) return 'open';
+    if (head.id === expected.id) {
+      throw new StoreUnavailable('the store refused the newest head that it shows', { sent: false });
+    }
     if (first === undefined) return 'superseded';
     const inItsPlace = recent.at(first.revision);
     if (inItsPlace === undefined) return 'untold';
     return inItsPlace.id === first.id ? 'landed' : 'superseded';
   }
 
-  #settle(batch: readonly Waiting[], { changes, verdicts }: Attempt): void {
-    const { namespace, log, journal } = this.#options;
-    for (const { revision } of changes) {
-      const change = journal.replica.recent.at(revision);
-      if (change !== undefined) log.changed({ namespace, change });
-    }
+  #settle({ batch, verdicts }: Attempt): void {
     batch.forEach(({ resolve }, index) => {
       resolve(verdicts[index] ?? { kind: 'confirmed' });
     });
   }
 
-  /** Answers the batch and everything that queued up behind it, which was never sent. */
-  #giveUp(batch: readonly Waiting[], attempt: Attempt, cause: Error): void {
+  /** Answers the attempt and everything that queued up behind it, which was never sent. */
+  #giveUp({ batch, changes, unanswered }: Attempt, cause: Error): void {
     const unavailable = new PolicyError(
       'STORE_UNAVAILABLE',
       `nothing was committed: the store is not available (${cause.message})`,
@@ -196,10 +205,18 @@ export class Writer {
         'retry with the same request_id',
       { retryAfterMs: 1000, cause },
     );
-    batch.forEach(({ write, reject }) => {
-      reject(write !== undefined && attempt.unanswered && attempt.changes.length > 0 ? unknown : unavailable);
-    });
+    for (const { write, reject } of batch) {
+      reject(write !== undefined && unanswered && changes.length > 0 ? unknown : unavailable);
+    }
     for (const { reject } of this.#queue.takeAll()) reject(unavailable);
+  }
+
+  #fail(batch: readonly Waiting[], error: unknown): void {
+    if (!(error instanceof PolicyError)) {
+      this.#options.log.failed({ namespace: this.#options.namespace, error });
+    }
+    const failure = error instanceof PolicyError ? error : internal(error);
+    for (const { reject } of batch) reject(failure);
   }
 
   async #outcome(verdict: Verdict): Promise<WriteOutcome> {
@@ -209,21 +226,9 @@ export class Writer {
       case 'refused':
         throw verdict.error;
       case 'replay':
-        return this.#replayed(verdict.revision);
+        return replayedOutcome(verdict.revision, this.#options);
       case 'confirmed':
         throw new Error('a confirmation is not the outcome of a write');
     }
-  }
-
-  async #replayed(revision: number): Promise<WriteOutcome> {
-    const { namespace, store, journal } = this.#options;
-    const { epoch } = journal.replica.head;
-    let patch = journal.replica.recent.at(revision)?.patch;
-    if (patch === undefined) {
-      const page = await store.changes(namespace, { from: revision, to: revision }).catch(() => undefined);
-      const entry = Array.isArray(page) ? page[0] : undefined;
-      patch = entry && decodeEntry(entry).patch;
-    }
-    return { version: { epoch, revision }, patch, maskedFields: [], replayed: true, policy: undefined };
   }
 }

@@ -28,6 +28,18 @@ describe('a request_id', () => {
     expect((await engine.patch({ maxPositions: 20 }, parts)).replayed).to.equal(true);
   });
 
+  it('holds for a retry whose maps and structs were written in another order', async () => {
+    const engine = await start();
+    const patch = (names: string[]) => ({
+      oppRankings: { clear: false, remove: [], put: new Map(names.map((name) => [name, name.length / 10])) },
+      customParams: { nested: Object.fromEntries(names.map((name) => [name, { [`${name}1`]: 1, a: 2 }])) },
+    });
+    const first = await engine.patch(patch(['A', 'BB', 'CCC']), { requestId: 'r1' });
+    const retry = await engine.patch(patch(['CCC', 'A', 'BB']), { requestId: 'r1' });
+    expect(retry).to.deep.equal({ ...first, replayed: true });
+    await refusal(engine.patch(patch(['CCC', 'A']), { requestId: 'r1' }), 'REQUEST_ID_REUSED');
+  });
+
   it('cannot be used again for another payload, another call or by another identity', async () => {
     const engine = await start();
     await engine.patch({ maxPositions: 20 }, { requestId: 'r1' });

@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { createMemoryStore } from '../../../server/src/store/memory/memory-store.js';
 import { createManualClock, type ManualClock } from '../../support/clock.js';
 import { policyOf, type Reader, ROOMY, type TestEngine, useEngines } from '../../support/engine.js';
-import { createFaultyStore } from '../../support/faulty-store.js';
+import { createFaultyStore, hold } from '../../support/faulty-store.js';
 
 const HEARTBEAT_MS = 1000;
 /** More than a replica keeps in memory. */
@@ -74,6 +74,24 @@ describe('a watch', () => {
       expect(reader.story).to.deep.equal(expected);
       expect(filtered.story).to.deep.equal([`heartbeat 7->${MANY + 1}`]);
       expect(link.pagesRead).to.be.above(2);
+    });
+
+    it('after such a version with heartbeats while nothing in it is relevant', async () => {
+      const { clock, link, engine } = await startTimed();
+      await changes(engine, MANY);
+      const page = hold();
+      link.nextPage(page);
+      const filtered = engine.watch({
+        after: at(engine, 7),
+        fields: ['risk_mode'],
+        heartbeatMs: HEARTBEAT_MS,
+      });
+      await page.arrived;
+      await clock.advance(HEARTBEAT_MS);
+      expect(filtered.story).to.deep.equal(['heartbeat 7->7']);
+      await page.release();
+      await clock.advance(0);
+      expect(filtered.story).to.deep.equal(['heartbeat 7->7', `heartbeat 7->${MANY + 1}`]);
     });
 
     it('after such a version at the pace of its reader', async () => {
@@ -181,6 +199,15 @@ describe('a watch', () => {
       });
       expect(patchOf(reader.messages[1])).to.include({ maxPositions: 20, globalMinConfidence: undefined });
       expect(reader.messages[1]?.cause?.fields).to.deep.equal(['max_positions']);
+    });
+
+    it('no cause with a snapshot whose newest change touches none of its fields', async () => {
+      const { engine } = await startTimed();
+      await engine.patch({ maxPositions: 20 });
+      expect(engine.watch({ fields: ['max_positions'] }).messages[0]?.cause?.fields).to.deep.equal([
+        'max_positions',
+      ]);
+      expect(engine.watch({ fields: ['risk_mode'] }).messages[0]?.cause).to.equal(undefined);
     });
 
     it('each of those who share a filter what that change follows on its own stream', async () => {

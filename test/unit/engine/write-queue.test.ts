@@ -25,10 +25,21 @@ describe('the queue of writes', () => {
     const outcomes = Array.from({ length: 10_000 }, (_, i) => engine.patch({ globalMinConfidence: i / 1e5 }));
     const { retryAfterMs } = await refusal(engine.patch({ maxPositions: 60 }), 'WRITE_QUEUE_FULL');
     expect(retryAfterMs).to.be.above(0);
-    await refusal(engine.query({ fresh: true }), 'WRITE_QUEUE_FULL');
+    const fresh = engine.query({ fresh: true });
     await inFlight.release();
     await Promise.all(outcomes);
+    expect((await fresh).version?.revision).to.equal(10_002);
     expect((await engine.patch({ maxPositions: 60 })).version.revision).to.equal(10_003);
+  });
+
+  it('lets all who ask for a confirmation meanwhile share one', async () => {
+    const { store, engine, inFlight, opening } = await startBusy();
+    const before = store.sent.length;
+    const fresh = Array.from({ length: 20_000 }, () => engine.query({ fresh: true }));
+    await inFlight.release();
+    await opening;
+    for (const { version } of await Promise.all(fresh)) expect(version?.revision).to.equal(2);
+    expect(store.sent.slice(before).map(({ entries }) => entries.length)).to.deep.equal([1, 0]);
   });
 
   it('takes 64 MiB and refuses the next, and has room again for what was taken back', async () => {

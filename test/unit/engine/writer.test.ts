@@ -76,14 +76,38 @@ describe('the writer', () => {
       expect(engine.policy().maxPositions).to.equal(50);
     });
 
-    it('tells the operator of each own change once, and of no other', async () => {
+    it('tells the operator of each change once, whoever committed it', async () => {
       const { store, engine } = await startFaulty();
       const other = await start({ store });
       await Promise.all([engine.patch(ranking('A', 0.1)), engine.patch(ranking('B', 0.2))]);
       await other.patch(ranking('C', 0.3));
       await engine.query({ minVersion: other.version() });
-      expect(changedRevisions(engine)).to.deep.equal([2, 3]);
-      expect(changedRevisions(other)).to.deep.equal([4]);
+      expect(changedRevisions(engine)).to.deep.equal([2, 3, 4]);
+      expect(changedRevisions(other)).to.deep.equal([2, 3, 4]);
+    });
+
+    it('puts no more into one commit than 1 MiB of log, however small the requests', async () => {
+      const { store, engine } = await startFaulty();
+      const names = Array.from({ length: 8000 }, (_, i) => `symbol-${i}`.padEnd(100, '.'));
+      await engine.patch({ allowedSymbols: { clear: false, remove: [], add: names } });
+      const first = hold();
+      store.next(first);
+      const opening = engine.patch({ maxPositions: 50 });
+      await first.arrived;
+      const before = store.sent.length;
+      const removals = names
+        .slice(0, 12)
+        .map((name) => engine.patch({ allowedSymbols: { clear: false, remove: [name], add: [] } }));
+      await first.release();
+      await opening;
+      const outcomes = await Promise.all(removals);
+      expect(outcomes.map(({ version }) => version.revision)).to.deep.equal(removals.map((_, i) => i + 4));
+      for (const { entries } of store.sent.slice(before + 1)) {
+        const sizes = entries.map(({ body }) => body.length);
+        const allButLast = sizes.slice(0, -1).reduce((sum, size) => sum + size, 0);
+        expect(allButLast).to.be.at.most(1024 * 1024);
+      }
+      expect(engine.policy().allowedSymbols).to.deep.equal(names.slice(12));
     });
   });
 
@@ -199,6 +223,17 @@ describe('the writer', () => {
       await late.release();
       expect(engine.policy().maxPositions).to.equal(20);
       expect(await wholeLog(store)).to.have.length(3);
+    });
+
+    it('does not take the word of the follower for the store: seen is not yet confirmed', async () => {
+      const { clock, store, engine } = await startFaulty();
+      store.always('reply-lost');
+      const outcome = engine.patch({ maxPositions: 20 });
+      outcome.catch(() => undefined);
+      await clock.advance(1000);
+      expect(engine.policy().maxPositions).to.equal(20);
+      await clock.advance(4000);
+      await refusal(outcome, 'OUTCOME_UNKNOWN');
     });
 
     it('gives up with OUTCOME_UNKNOWN, and a retry with the request_id finds what had landed', async () => {

@@ -15,6 +15,10 @@ export class Filter {
     this.fields = FIELDS.filter((field) => this.#set.has(field));
   }
 
+  get key(): string {
+    return this.fields.join();
+  }
+
   get isWhole(): boolean {
     return this.fields.length === 0;
   }
@@ -32,16 +36,22 @@ export class Filter {
   }
 }
 
-/** One filter per set of fields. */
+/** One filter per set of fields, for as long as somebody watches them: their encodings go with it. */
 export class Filters {
-  readonly #byFields = new Map<string, Filter>();
+  readonly #byFields = new Map<string, { readonly filter: Filter; users: number }>();
 
-  for(fields: readonly FieldName[]): Filter {
+  acquire(fields: readonly FieldName[]): Filter {
     const filter = new Filter(fields);
-    const key = filter.fields.join();
+    const known = this.#byFields.get(filter.key);
+    if (known === undefined) this.#byFields.set(filter.key, { filter, users: 1 });
+    else known.users += 1;
+    return known?.filter ?? filter;
+  }
+
+  release({ key }: Filter): void {
     const known = this.#byFields.get(key);
-    if (known !== undefined) return known;
-    this.#byFields.set(key, filter);
-    return filter;
+    if (known === undefined) return;
+    known.users -= 1;
+    if (known.users === 0) this.#byFields.delete(key);
   }
 }

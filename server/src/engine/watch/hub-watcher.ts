@@ -27,24 +27,24 @@ export interface WatcherContext {
  * stops costs nothing; when the cursor has fallen out of the recent changes, a snapshot stands for them.
  */
 export class HubWatcher implements Watcher {
+  readonly filter: Filter;
   readonly heartbeatMs: number;
   readonly #context: WatcherContext;
   readonly #sink: WatchSink;
-  readonly #filter: Filter;
   readonly #snapshots: boolean;
   /** The newest revision that was sent or found irrelevant. */
   #cursor = 0;
   /** The revision of the last message: what the next one follows. */
   #sent = 0;
   #sentAt = 0;
-  #state: 'starting' | 'live' | 'closed' = 'starting';
+  #state: 'waiting' | 'catching up' | 'live' | 'closed' = 'waiting';
   #blocked = false;
   #unblocked: (() => void) | undefined;
 
   constructor(context: WatcherContext, filter: Filter, options: WatchOptions, sink: WatchSink) {
     this.#context = context;
     this.#sink = sink;
-    this.#filter = filter;
+    this.filter = filter;
     this.#snapshots = options.delivery !== Delivery.PATCHES;
     this.heartbeatMs = options.heartbeatMs;
   }
@@ -78,6 +78,8 @@ export class HubWatcher implements Watcher {
 
   /** Begins after `revision` of the current epoch, which the reader holds. */
   async startAfter(revision: number): Promise<void> {
+    if (this.#state !== 'waiting') return;
+    this.#state = 'catching up';
     this.#cursor = this.#sent = revision;
     if (!this.#snapshots && !(await this.#catchUp())) {
       this.startWithSnapshot({ resync: true });
@@ -107,11 +109,11 @@ export class HubWatcher implements Watcher {
     if (nextTick - this.#sentAt > this.heartbeatMs) this.heartbeat();
   }
 
+  /** Tells a reader that can take it how far it has come. */
   heartbeat(): void {
-    if (this.#state !== 'live' || this.#blocked) return;
+    if (this.isClosed || this.#state === 'waiting' || this.#blocked || this.#cursor < 0) return;
     const { messages, journal } = this.#context;
-    const { replica } = journal;
-    this.#send(messages.heartbeat(replica, this.#sent), replica.head.revision);
+    this.#send(messages.heartbeat(journal.replica, this.#cursor, this.#sent), this.#cursor);
   }
 
   get isClosed(): boolean {
@@ -134,7 +136,7 @@ export class HubWatcher implements Watcher {
     for (let revision = this.#cursor + 1; revision <= replica.head.revision && relevant < 2; revision += 1) {
       const change = replica.recent.at(revision);
       if (change === undefined) relevant = 2;
-      else if (this.#filter.matches(change)) relevant += 1;
+      else if (this.filter.matches(change)) relevant += 1;
     }
     if (relevant > 0) this.#sendSnapshot(relevant > 1);
     else this.#cursor = replica.head.revision;
@@ -168,15 +170,15 @@ export class HubWatcher implements Watcher {
 
   #sendPatch(change: LoggedChange): void {
     this.#cursor = change.revision;
-    if (this.isClosed || !this.#filter.matches(change)) return;
+    if (this.isClosed || !this.filter.matches(change)) return;
     const { messages, journal } = this.#context;
-    this.#send(messages.patch(journal.replica, change, this.#filter, this.#sent), change.revision);
+    this.#send(messages.patch(journal.replica, change, this.filter, this.#sent), change.revision);
   }
 
   #sendSnapshot(resync: boolean): void {
     const { messages, journal } = this.#context;
     const { replica } = journal;
-    const message = messages.snapshot(replica, this.#filter, { previous: this.#sent, resync });
+    const message = messages.snapshot(replica, this.filter, { previous: this.#sent, resync });
     this.#send(message, replica.head.revision);
   }
 

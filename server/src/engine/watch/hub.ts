@@ -1,7 +1,7 @@
 import type { Version } from '@policystore/client/proto';
 
 import type { Clock } from '../../clock.js';
-import { PolicyError } from '../../errors.js';
+import { internal, PolicyError, shuttingDown } from '../../errors.js';
 import type { PolicyStore } from '../../store/store.js';
 import type { Journal, JournalListener } from '../journal.js';
 import type { Lease } from '../lease.js';
@@ -39,7 +39,10 @@ export class WatchHub implements JournalListener {
       ...options,
       messages: new Messages(options.lease),
       pulse: this.#pulse,
-      closed: (watcher) => this.#watchers.delete(watcher),
+      closed: (watcher) => {
+        this.#watchers.delete(watcher);
+        this.#filters.release(watcher.filter);
+      },
     };
     options.journal.listen(this);
   }
@@ -48,7 +51,7 @@ export class WatchHub implements JournalListener {
   watch(options: WatchOptions, sink: WatchSink): Watcher {
     if (this.#closed) throw shuttingDown();
     const { head } = this.#options.journal.replica;
-    const watcher = new HubWatcher(this.#context, this.#filters.for(options.fields), options, sink);
+    const watcher = new HubWatcher(this.#context, this.#filters.acquire(options.fields), options, sink);
     this.#watchers.add(watcher);
     if (this.#cancelTick === undefined) this.#startTicking();
     const { after } = options;
@@ -59,7 +62,14 @@ export class WatchHub implements JournalListener {
   }
 
   advanced(): void {
-    for (const watcher of this.#watchers) watcher.pump();
+    for (const watcher of this.#watchers) {
+      try {
+        watcher.pump();
+      } catch (error) {
+        // The change is committed, and the other streams wait for it.
+        watcher.end(internal(error));
+      }
+    }
   }
 
   replaced(): void {
@@ -75,7 +85,7 @@ export class WatchHub implements JournalListener {
 
   #start(watcher: HubWatcher, after: Version): void {
     watcher.startAfter(after.revision).catch((error: unknown) => {
-      watcher.end(new PolicyError('INTERNAL', 'internal error', { cause: error }));
+      watcher.end(internal(error));
     });
   }
 
@@ -88,7 +98,7 @@ export class WatchHub implements JournalListener {
       const isForeign = error instanceof PolicyError && error.reason === 'EPOCH_UNKNOWN';
       if (isForeign) watcher.startWithSnapshot({ resync: true });
       else if (error instanceof PolicyError) watcher.end(error);
-      else watcher.end(new PolicyError('INTERNAL', 'internal error', { cause: error }));
+      else watcher.end(internal(error));
     }
   }
 
@@ -102,14 +112,4 @@ export class WatchHub implements JournalListener {
       for (const watcher of this.#watchers) watcher.tick(this.#pulse.at + TICK_MS);
     });
   }
-}
-
-function shuttingDown(): PolicyError {
-  return new PolicyError(
-    'SHUTTING_DOWN',
-    'the server is stopping: watch again, at another address if there is one',
-    {
-      retryAfterMs: 100,
-    },
-  );
 }

@@ -74,8 +74,10 @@ export class Messages {
     else byFilter.set(filter, encoded);
   }
 
-  heartbeat(replica: Replica, previous: number): Buffer {
-    const message = encode({ version: replica.version, previous, ...restrictionsOf(replica) });
+  /** Nothing relevant happened from `previous` to `revision`. */
+  heartbeat(replica: Replica, revision: number, previous: number): Buffer {
+    const version = { epoch: replica.head.epoch, revision };
+    const message = encode({ version, previous, ...restrictionsOf(replica) });
     return Buffer.concat([message, this.#lease.encoded()]);
   }
 }
@@ -96,7 +98,7 @@ function snapshotBody(replica: Replica, filter: Filter): Buffer {
     lastUpdated: filter.isWhole ? replica.commitTime : undefined,
     ...restrictions,
   });
-  const cause = newest && causeOf(newest, filter);
+  const cause = newest && filter.matches(newest) ? causeOf(newest, filter) : undefined;
   const rest = encode({ version: replica.version, cause, ...restrictions });
   return Buffer.concat([...lengthDelimited(SNAPSHOT_FIELD, policy), rest]);
 }
