@@ -8,7 +8,7 @@ const root = import.meta.dirname;
 const SHARED = ['errors.ts', 'clock.ts'];
 const LAYERS = {
   domain: [],
-  store: ['clock.ts'],
+  store: ['clock.ts', 'redact-url.ts'],
   engine: ['domain', 'store/store.ts', ...SHARED],
   grpc: ['domain', 'engine', ...SHARED],
 };

@@ -128,6 +128,16 @@ describe('Redis: connecting', () => {
     expect(error.message).to.include('~{policy:*');
   });
 
+  it('shows no password that Redis repeats in its answer', async () => {
+    const renamed = await startRedis({ config: ['--rename-command', 'AUTH', 'LOGIN'] });
+    const store = open(`redis://u:s3cr3t@${renamed.host}:${renamed.port}`);
+    const { message } = await rejection(store.connect(), StoreUnusable);
+    expect(message)
+      .to.match(/unknown command 'AUTH'/)
+      .and.to.not.include('s3cr3t');
+    await renamed.close();
+  });
+
   it('says which credentials are wrong, and never what they are', async () => {
     const closed = await startRedis({ password: 's3cr3t' });
     const at = `${closed.host}:${closed.port}`;

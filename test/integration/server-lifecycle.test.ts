@@ -73,10 +73,24 @@ describe('a server process', () => {
     expect(output).to.include('--lease');
   });
 
-  it('ends with 2 for a URL that its store cannot use, without the password', async () => {
-    const { code, output } = await runToEnd({ POLICY_STORE: 'redis://:secret@host:99999' });
-    expect(code).to.equal(2);
-    expect(output).to.include('POLICY_STORE').and.to.not.include('secret');
+  for (const url of [
+    'redis://:secret@host:99999',
+    'redis://host?password=secret',
+    'sqlite:p.db?key=secret',
+  ]) {
+    it(`ends with 2 for ${url}, which its store cannot use, without the secret`, async () => {
+      const { code, output } = await runToEnd({ POLICY_STORE: url });
+      expect(code).to.equal(2);
+      expect(output).to.include('POLICY_STORE').and.to.not.include('secret');
+    });
+  }
+
+  it('shows no value of a flag that it does not know', async () => {
+    for (const flag of ['--stroe=redis://u:secret@h', "--stroe='secret'", '-Sredis://u:secret@h']) {
+      const { code, output } = await runToEnd({}, [flag]);
+      expect(code).to.equal(2);
+      expect(output).to.include('unknown option').and.to.not.include('secret');
+    }
   });
 
   it('prints help and version, and ends with 0', async () => {

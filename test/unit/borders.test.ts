@@ -72,6 +72,7 @@ const allowed: [file: string, code: string][] = [
   ['server/src/domain/x.ts', `export * from './policy.js'; export * from '@policystore/client/proto';`],
   ['server/src/domain/x.ts', `export * from 'ajv'; export * from 'yaml';`],
   ['server/src/store/redis/x.ts', `export * from '../store.js'; export * from 'ioredis';`],
+  ['server/src/store/redis/x.ts', `export * from '../../redact-url.js'; export * from '../../clock.js';`],
   ['server/src/engine/x.ts', `export * from '../domain/policy.js'; export * from '../store/store.js';`],
   ['server/src/engine/x.ts', `export * from '../errors.js';`],
   ['server/src/grpc/x.ts', `export * from '../engine/types.js'; export * from '@grpc/grpc-js';`],

@@ -32,4 +32,17 @@ describe('the URL of a SQLite store', () => {
       expect(() => parseSqliteUrl(url)).to.throw(StoreUnusable, hint);
     });
   }
+
+  it('shows nothing of a password that has no place in it', () => {
+    for (const url of [
+      'sqlite:policy.db?key=hunter2',
+      'sqlite://u:hunter2@h/policy.db',
+      'redis://:hunter2@h',
+    ]) {
+      expect(() => parseSqliteUrl(url))
+        .to.throw(StoreUnusable)
+        .with.property('message')
+        .not.includes('hunter2');
+    }
+  });
 });

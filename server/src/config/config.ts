@@ -5,9 +5,10 @@ import { parseInitial } from '../domain/initial.js';
 import type { Policy } from '../domain/policy.js';
 import { policyOf, presetPolicy, presets } from '../domain/presets.js';
 import { LOG_FORMATS, LOG_LEVELS, type LogOptions } from '../log.js';
+import { redactUrl } from '../redact-url.js';
 import type { LogBounds } from '../store/store.js';
 import { type Given, readGiven, SETTING_NAMES, type SettingName, SETTINGS } from './settings.js';
-import { parseStoreUrl, redactUrl, type StoreUrl } from './store-url.js';
+import { parseStoreUrl, type StoreUrl } from './store-url.js';
 import {
   type Address,
   BadValue,

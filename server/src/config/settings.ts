@@ -171,9 +171,15 @@ function createProgram(version: string): Command {
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(withoutValue(text)) })
     .configureHelp({ helpWidth: 110 });
   for (const name of SETTING_NAMES) program.addOption(option(SETTINGS[name]));
   return program;
+}
+
+/** A misspelt flag is shown without its value, which may be a password. */
+function withoutValue(complaint: string): string {
+  return complaint.replace(/^(error: unknown option '--?[\w-]*).*'/s, "$1'");
 }
 
 function option(setting: Setting): Option {

@@ -32,8 +32,3 @@ export function parseStoreUrl(text: string): StoreUrl {
 function isScheme(scheme: string): scheme is keyof typeof FORMS {
   return Object.hasOwn(FORMS, scheme);
 }
-
-/** The URL without what authenticates: nothing between the scheme and the last `@` is shown. */
-export function redactUrl(url: string): string {
-  return url.replace(/:(\/\/)?.*@/s, ':$1***@');
-}

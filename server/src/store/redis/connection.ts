@@ -14,7 +14,7 @@ export class RedisRefusal extends Error {
   readonly code: string;
   readonly address: Address;
   constructor(message: string, address: Address) {
-    super(message);
+    super(message.replace(/, with args beginning with: .*/s, ''));
     this.code = message.split(' ', 1)[0] ?? '';
     this.address = address;
   }

@@ -1,3 +1,4 @@
+import { redactUrl } from '../../redact-url.js';
 import { StoreUnusable } from '../store.js';
 
 export interface Address {
@@ -32,11 +33,6 @@ const KINDS: Readonly<Record<string, { kind: RedisTarget['kind']; tls: boolean; 
 const FORMS =
   'redis://[user:password@]host[:port][/db], rediss://…, ' +
   'redis+sentinel://[user:password@]host[:port],…/master-name[/db], redis+cluster://[user:password@]host[:port],…';
-
-/** The URL as it may be shown: whatever stands where user name and password belong is hidden. */
-export function redactUrl(url: string): string {
-  return url.replace(/^([^:]*:\/\/).*@/s, '$1***@');
-}
 
 /** @throws StoreUnusable that names the part at fault, never the password. */
 export function parseRedisUrl(url: string): RedisTarget {
