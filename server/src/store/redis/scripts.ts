@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 import { RedisRefusal, type Argument, type Connection, type Reply } from './connection.js';
+import { parseText } from './replies.js';
 
 /** A Lua script. Its file's suffix is the number of keys, as here the number of names in `keys`. */
 export interface Script {
@@ -33,6 +34,8 @@ export async function runScript(
 /**
  * Runs a script that only reads and that by its flags asks for a master that takes writes. A master that cannot
  * save to disk refuses it, after the check that it is the master: its data is as good as ever, so it is read then.
+ * But Redis names that fault before it looks at min-replicas-to-write, and what only reads is not checked for it: where
+ * that is set, a master that may have been replaced would confirm, so the refusal stays.
  */
 export async function runReader(
   connection: Connection,
@@ -44,9 +47,20 @@ export async function runReader(
   try {
     return await runScript(connection, script, keys, args, timeoutMs);
   } catch (error) {
-    if (!isRefusal(error, 'MISCONF')) throw error;
+    if (!isRefusal(error, 'MISCONF') || !(await needsNoReplicas(connection, timeoutMs))) throw error;
     const readOnly = toScript(script.text.replace(/^#!lua.*/, '#!lua flags=no-writes'));
     return await runScript(connection, readOnly, keys, args, timeoutMs);
+  }
+}
+
+/** Whether the server surely takes writes without replicas: it counts the good ones only where it needs some. */
+async function needsNoReplicas(connection: Connection, timeoutMs: number): Promise<boolean> {
+  try {
+    const info = parseText(await connection.send(['INFO', 'replication'], timeoutMs));
+    return info.includes('role:') && !info.includes('min_slaves_good_slaves');
+  } catch (error) {
+    if (error instanceof RedisRefusal) return false;
+    throw error;
   }
 }
 
