@@ -69,6 +69,18 @@ describe('Redis: follow', () => {
     await follow.return?.();
   });
 
+  it('asks over one connection, however often', async () => {
+    const connections = async (): Promise<number> =>
+      Number(/total_connections_received:(\d+)/.exec(await server.client.info('stats'))?.[1]);
+    const before = await connections();
+    // Not even a whole number of milliseconds, as a share of a lease may be.
+    const hasty = createRedisStore(server.url, BOUNDS, { pollMs: 2.5 });
+    const follow = hasty.follow(namespace, GENESIS, new AbortController().signal)[Symbol.asyncIterator]();
+    for (let i = 0; i < 20; i++) await next(follow);
+    expect(await connections()).to.equal(before + 1);
+    await hasty.close();
+  });
+
   it('claims to be up to date only where it is', async () => {
     const entries = chain(GENESIS, MAX_PAGE_ENTRIES + 1);
     await append(writer, namespace, GENESIS, entries);

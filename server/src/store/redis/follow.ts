@@ -37,7 +37,15 @@ export async function* followOn(
   }
 
   async function waitForNews(): Promise<ChainedEntry[]> {
-    const options = ['BLOCK', pollMs, 'COUNT', WAKE_ENTRIES, 'STREAMS', keys[1], `${at.revision}-0`];
+    const options = [
+      'BLOCK',
+      Math.ceil(pollMs),
+      'COUNT',
+      WAKE_ENTRIES,
+      'STREAMS',
+      keys[1],
+      `${at.revision}-0`,
+    ];
     // Redis answers when the time is over; without that answer the connection is lost.
     const reply = await link.run((connection) => connection.send(['XREAD', ...options], pollMs + 1000));
     return parseEntries(parseList(parseList(reply)[0])[1]);
