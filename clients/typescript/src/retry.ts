@@ -22,20 +22,20 @@ export interface RetryOptions {
 
 /**
  * Tries until it works, the error is final or the time is up; then fails with the last error, which says more than
- * the deadline does. `attempt` gets the milliseconds it may take: with several addresses half of what is left, so
- * that one that swallows packets does not use up the time of the others.
+ * the deadline does. `attempt` gets the milliseconds it may take: where there may be another one, at another address,
+ * half of what is left, so that one that swallows packets does not use up the time of the others.
  */
 export async function retry<T>(
   attempt: (timeoutMs: number) => Promise<T>,
   options: RetryOptions,
 ): Promise<T> {
-  const { deadline, addresses, timing } = options;
+  const { deadline, addresses, safe, timing } = options;
   for (let failures = 1; ; failures += 1) {
     const left = Math.max(0, deadline - timing.now());
     try {
-      return await attempt(addresses > 1 ? left / 2 : left);
+      return await attempt(safe && addresses > 1 ? left / 2 : left);
     } catch (error) {
-      if (!options.safe || !isTransient(error)) throw error;
+      if (!safe || !isTransient(error)) throw error;
       const waitMs =
         failures < addresses ? 0 : (error.retryAfterMs ?? 0) + backoffMs(failures - addresses, timing);
       if (timing.now() + waitMs >= deadline) throw error;

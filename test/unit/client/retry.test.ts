@@ -89,6 +89,14 @@ describe('retry', () => {
     expect(timeouts).to.deep.equal([2500, 2500, 2500, 2325]);
   });
 
+  it('gives all the time to the only try of what is not safe to do twice', async () => {
+    const { attempt, timeouts } = failing();
+
+    await retry(attempt, options(createTiming(), { safe: false, addresses: 3 }));
+
+    expect(timeouts).to.deep.equal([5000]);
+  });
+
   it('fails with the last error rather than wait beyond the deadline', async () => {
     const timing = createTiming();
     const last = unavailable(6000);
