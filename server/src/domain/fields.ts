@@ -39,7 +39,7 @@ export function fieldWrites(applied: Applied, after: Policy): FieldWrite[] {
 /**
  * The policy that the flat fields hold. An absent list or struct is empty. Fields that begin with `@` belong to
  * the store.
- * @throws Error naming a field that is missing, unknown or not what was written.
+ * @throws Error naming a field that is missing, unknown or not what was written, and how to mend it.
  */
 export function policyFromFields(fields: ReadonlyMap<string, string>): Policy {
   const policy: Policy = {
@@ -78,7 +78,12 @@ function readEntry(policy: Policy, field: string, text: string): void {
   const key = field.slice(colon + 1);
   if (map === 'opp_rankings') policy.oppRankings.set(key, parsed(field, text, parseNumber));
   else if (map === 'model_versions') policy.modelVersions.set(key, text);
-  else throw new Error(`stored field ${JSON.stringify(field)} is unknown: was it written by a newer server?`);
+  else {
+    throw new Error(
+      `stored field ${JSON.stringify(field)} is unknown; ` +
+        'run the newer server that wrote it, or delete it from the store',
+    );
+  }
 }
 
 function read<Value>(
@@ -88,7 +93,8 @@ function read<Value>(
   absent?: string,
 ): Value {
   const text = fields.get(name) ?? absent;
-  if (text === undefined) throw new Error(`stored field ${JSON.stringify(name)} is missing`);
+  if (text === undefined)
+    throw new Error(`stored field ${JSON.stringify(name)} is missing; restore the store from a backup`);
   return parsed(name, text, parse);
 }
 
@@ -96,7 +102,10 @@ function parsed<Value>(field: string, text: string, parse: (text: string) => Val
   const value = parse(text);
   if (value !== undefined) return value;
   const shown = text.length > 80 ? `${text.slice(0, 80)}…` : text;
-  throw new Error(`stored field ${JSON.stringify(field)} is corrupt: ${JSON.stringify(shown)}`);
+  throw new Error(
+    `stored field ${JSON.stringify(field)} is corrupt: ${JSON.stringify(shown)}; ` +
+      'correct it in the store, or restore the store from a backup',
+  );
 }
 
 function parseRiskMode(text: string): RiskMode | undefined {

@@ -118,22 +118,29 @@ describe('flat fields', () => {
     expect(policyFromFields(fields)).to.deep.equal(presetPolicy('default'));
   });
 
+  const RESTORE = 'restore the store from a backup';
+  const CORRECT = `correct it in the store, or ${RESTORE}`;
+  const DELETE = 'run the newer server that wrote it, or delete it from the store';
   const corrupt: [field: string, text: string | undefined, error: string][] = [
-    ['risk_mode', 'normal', 'stored field "risk_mode" is corrupt: "normal"'],
-    ['risk_mode', 'UNSPECIFIED', 'stored field "risk_mode" is corrupt: "UNSPECIFIED"'],
-    ['risk_mode', undefined, 'stored field "risk_mode" is missing'],
-    ['max_positions', '', 'stored field "max_positions" is corrupt: ""'],
-    ['max_positions', '0x10', 'stored field "max_positions" is corrupt: "0x10"'],
-    ['max_risk_per_trade', 'NaN', 'stored field "max_risk_per_trade" is corrupt: "NaN"'],
-    ['global_min_confidence', undefined, 'stored field "global_min_confidence" is missing'],
-    ['allowed_symbols', '["A"', 'stored field "allowed_symbols" is corrupt: "[\\"A\\""'],
-    ['allowed_symbols', '[1]', 'stored field "allowed_symbols" is corrupt: "[1]"'],
-    ['allowed_strategies', '{}', 'stored field "allowed_strategies" is corrupt: "{}"'],
-    ['custom_params', '[]', 'stored field "custom_params" is corrupt: "[]"'],
-    ['custom_params', 'x'.repeat(1000), `stored field "custom_params" is corrupt: "${'x'.repeat(80)}…"`],
-    ['opp_rankings:BTC', 'high', 'stored field "opp_rankings:BTC" is corrupt: "high"'],
-    ['max_postions', '1', 'stored field "max_postions" is unknown: was it written by a newer server?'],
-    ['opp_rankings', '1', 'stored field "opp_rankings" is unknown: was it written by a newer server?'],
+    ['risk_mode', 'normal', `stored field "risk_mode" is corrupt: "normal"; ${CORRECT}`],
+    ['risk_mode', 'UNSPECIFIED', `stored field "risk_mode" is corrupt: "UNSPECIFIED"; ${CORRECT}`],
+    ['risk_mode', undefined, `stored field "risk_mode" is missing; ${RESTORE}`],
+    ['max_positions', '', `stored field "max_positions" is corrupt: ""; ${CORRECT}`],
+    ['max_positions', '0x10', `stored field "max_positions" is corrupt: "0x10"; ${CORRECT}`],
+    ['max_risk_per_trade', 'NaN', `stored field "max_risk_per_trade" is corrupt: "NaN"; ${CORRECT}`],
+    ['global_min_confidence', undefined, `stored field "global_min_confidence" is missing; ${RESTORE}`],
+    ['allowed_symbols', '["A"', `stored field "allowed_symbols" is corrupt: "[\\"A\\""; ${CORRECT}`],
+    ['allowed_symbols', '[1]', `stored field "allowed_symbols" is corrupt: "[1]"; ${CORRECT}`],
+    ['allowed_strategies', '{}', `stored field "allowed_strategies" is corrupt: "{}"; ${CORRECT}`],
+    ['custom_params', '[]', `stored field "custom_params" is corrupt: "[]"; ${CORRECT}`],
+    [
+      'custom_params',
+      'x'.repeat(1000),
+      `stored field "custom_params" is corrupt: "${'x'.repeat(80)}…"; ${CORRECT}`,
+    ],
+    ['opp_rankings:BTC', 'high', `stored field "opp_rankings:BTC" is corrupt: "high"; ${CORRECT}`],
+    ['max_postions', '1', `stored field "max_postions" is unknown; ${DELETE}`],
+    ['opp_rankings', '1', `stored field "opp_rankings" is unknown; ${DELETE}`],
   ];
   for (const [field, text, error] of corrupt) {
     it(`name ${field} when it is ${text === undefined ? 'missing' : JSON.stringify(text.slice(0, 20))}`, () => {
