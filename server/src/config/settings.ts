@@ -32,7 +32,7 @@ const TABLE = {
     flag: '--log-max-changes',
     placeholder: '<count>',
     group: STORE,
-    description: 'changes that a namespace keeps in its log',
+    description: 'changes that a namespace keeps in its log; at least 1000',
     fallback: '100000',
   },
   logMaxBytes: {
@@ -40,7 +40,7 @@ const TABLE = {
     flag: '--log-max-bytes',
     placeholder: '<size>',
     group: STORE,
-    description: 'bytes that a namespace keeps in its log, such as 64MiB',
+    description: 'bytes that a namespace keeps in its log, such as 64MiB; at least 1MiB',
     fallback: '64MiB',
   },
   grpcAddr: {

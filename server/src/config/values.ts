@@ -8,7 +8,10 @@ const SIZE_UNITS: Record<string, number> = { B: 1, KiB: 1024, MiB: 1024 ** 2, Gi
 const MAX_NAMESPACES = 100;
 const MIN_LEASE_MS = 1000;
 const MAX_LEASE_MS = 3_600_000;
-const MIN_LOG_BYTES = 64 * 1024;
+/** In a shorter log replicas would miss request ids, and watchers that were away for a moment could not resume. */
+const MIN_LOG_CHANGES = 1000;
+const MAX_LOG_CHANGES = 999_999_999;
+const MIN_LOG_BYTES = 1024 * 1024;
 
 /** @returns milliseconds */
 export function parseLease(text: string): number {
@@ -27,16 +30,17 @@ export function parseLogBytes(text: string): number {
   const unit = SIZE_UNITS[match?.[2] ?? 'B'];
   if (match === null || unit === undefined) throw new BadValue('is no size; write it like 64MiB or 1GiB');
   const bytes = Number(match[1]) * unit;
-  if (bytes < MIN_LOG_BYTES) throw new BadValue('is too small; at least 64KiB');
+  if (bytes < MIN_LOG_BYTES) throw new BadValue('is too small; at least 1MiB');
   if (!Number.isSafeInteger(bytes)) throw new BadValue('is too large');
   return bytes;
 }
 
 export function parseLogChanges(text: string): number {
-  if (!/^\d{1,9}$/.test(text) || Number(text) < 1) {
-    throw new BadValue('is no number of changes; write a whole number from 1 to 999999999');
-  }
-  return Number(text);
+  if (!/^\d+$/.test(text)) throw new BadValue('is no number of changes; write a whole number like 100000');
+  const count = Number(text);
+  if (count < MIN_LOG_CHANGES) throw new BadValue(`is too small; at least ${String(MIN_LOG_CHANGES)}`);
+  if (count > MAX_LOG_CHANGES) throw new BadValue(`is too large; at most ${String(MAX_LOG_CHANGES)}`);
+  return count;
 }
 
 export function parseNamespaces(text: string): string[] {
