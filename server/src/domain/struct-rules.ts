@@ -4,7 +4,8 @@ import { check } from './rules.js';
 import { type Finding, shown } from './violation.js';
 
 const MAX_LEVELS = 16;
-const MAX_BYTES = 64 * 1024;
+/** A struct may have this many bytes as JSON. */
+export const MAX_STRUCT_BYTES = 64 * 1024;
 
 type Path = (string | number)[];
 
@@ -22,8 +23,8 @@ export function checkMembers(value: unknown, path: Finding['path']): Finding[] {
 /** Checks the size of a struct as it would be stored. */
 export function checkBytes(struct: JsonObject, path: Finding['path']): Finding[] {
   const bytes = Buffer.byteLength(JSON.stringify(struct));
-  if (bytes <= MAX_BYTES) return [];
-  return [{ path, description: `must have at most ${MAX_BYTES} bytes as JSON, got ${bytes}` }];
+  if (bytes <= MAX_STRUCT_BYTES) return [];
+  return [{ path, description: `must have at most ${MAX_STRUCT_BYTES} bytes as JSON, got ${bytes}` }];
 }
 
 /** Checks a whole struct. */

@@ -1,16 +1,17 @@
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 
+import { MAX_ENCODED_BYTES } from '../domain/encode.js';
+import { MAX_ENTRIES } from '../domain/rules.js';
+import { MAX_STRUCT_BYTES } from '../domain/struct-rules.js';
 import type { Violation } from '../domain/violation.js';
 
 /** Requests up to this many bytes are decoded as they come: they cannot hold enough to stall the process. */
 export const SMALL_REQUEST = 64 * 1024;
 
-const MAX_POLICY_BYTES = 1024 * 1024;
 /** What a write may hold beside its policy or patch: namespace, version, request id, reason. */
 const MAX_ENVELOPE_BYTES = 16 * 1024;
-const MAX_ENTRIES = 10_000;
-/** A struct of 64 KiB as JSON holds no more values than this: each takes two characters at least. */
-const MAX_STRUCT_VALUES = 32 * 1024;
+/** No struct within its bytes as JSON holds more values: each takes two characters at least. */
+const MAX_STRUCT_VALUES = MAX_STRUCT_BYTES / 2;
 const MAX_DEPTH = 100;
 
 /** What is looked at inside a message, by field number; the rest is skipped. */
@@ -63,7 +64,7 @@ const PAYLOADS = {
  * @throws RangeError where the bytes are no protobuf message.
  */
 export function findExcess(bytes: Uint8Array, payload: keyof typeof PAYLOADS): Violation | undefined {
-  if (bytes.length > MAX_POLICY_BYTES + MAX_ENVELOPE_BYTES) return tooLarge(payload, bytes.length);
+  if (bytes.length > MAX_ENCODED_BYTES + MAX_ENVELOPE_BYTES) return tooLarge(payload, bytes.length);
   const counts = new Map<string, number>();
   const reader = new BinaryReader(bytes);
   let size = 0;
@@ -75,7 +76,7 @@ export function findExcess(bytes: Uint8Array, payload: keyof typeof PAYLOADS): V
     }
     const end = endOfMessage(reader, reader.len);
     size += end - reader.pos;
-    if (size > MAX_POLICY_BYTES) return tooLarge(payload, size);
+    if (size > MAX_ENCODED_BYTES) return tooLarge(payload, size);
     const excess = countParts(reader, end, PAYLOADS[payload], payload, counts, 0);
     if (excess !== undefined) return excess;
   }
@@ -122,7 +123,7 @@ function endOfMessage(reader: BinaryReader, limit: number): number {
 }
 
 function tooLarge(field: string, size: number): Violation {
-  return { field, description: `takes ${size} bytes; at most ${MAX_POLICY_BYTES}` };
+  return { field, description: `takes ${size} bytes; at most ${MAX_ENCODED_BYTES}` };
 }
 
 function tooMany(field: string, limit: number): Violation {
