@@ -5,7 +5,7 @@ import type { Violation } from '../domain/violation.js';
 import { ERRORS, PolicyError } from '../errors.js';
 
 /** The domain of every ErrorInfo. */
-export const ERROR_DOMAIN = 'policystore';
+const ERROR_DOMAIN = 'policystore';
 
 /** The metadata key under which gRPC carries a google.rpc.Status. */
 export const DETAILS_KEY = 'grpc-status-details-bin';

@@ -20,7 +20,7 @@ import { nearest } from '../domain/nearest.js';
 // What the transport asks of a request before the engine sees it: enum numbers that it knows, sizes of its
 // strings, versions that could exist. The policy itself is the engine's to judge.
 
-export const DEFAULT_HEARTBEAT_MS = 5000;
+const DEFAULT_HEARTBEAT_MS = 5000;
 const MIN_HEARTBEAT_MS = 1000;
 const MAX_HEARTBEAT_MS = 60_000;
 const MAX_NAME = 128;

@@ -4,7 +4,7 @@ import type { FieldWrite, NewEntry } from '../store.js';
  * How the checkpoint's fields are named in the state hash. Names with a single @ are the store's own, such as
  * @head, so a field that begins with @ gets another one.
  */
-export function storedName(field: string): string {
+function storedName(field: string): string {
   return field.startsWith('@') ? `@${field}` : field;
 }
 
