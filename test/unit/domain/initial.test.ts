@@ -4,9 +4,9 @@ import fc from 'fast-check';
 import { stringify } from 'yaml';
 
 import { parseInitial } from '../../../server/src/domain/initial.js';
-import { policyToJson } from '../../../server/src/domain/policy-json.js';
 import { presetPolicy, presets } from '../../../server/src/domain/presets.js';
 import { arbPolicy } from '../../support/arbitraries.js';
+import { policyJson } from '../../support/policy-json.js';
 
 const defaults = presets.default;
 
@@ -52,8 +52,8 @@ custom_params: {a: {b: [1, yes, ~no], c: null}}
   it('is read from whatever YAML or JSON says the same', () => {
     fc.assert(
       fc.property(arbPolicy, (policy) => {
-        expect(read(JSON.stringify(policyToJson(policy)))).to.deep.equal(policy);
-        expect(read(stringify(policyToJson(policy)))).to.deep.equal(policy);
+        expect(read(JSON.stringify(policyJson(policy)))).to.deep.equal(policy);
+        expect(read(stringify(policyJson(policy)))).to.deep.equal(policy);
       }),
       { numRuns: 300 },
     );
@@ -61,6 +61,13 @@ custom_params: {a: {b: [1, yes, ~no], c: null}}
 
   it('may be an empty object', () => {
     expect(read('{}')).to.deep.equal(presetPolicy('default'));
+    expect(parseInitial('{}', 'policy.yaml', presets.conservative)).to.deep.equal(
+      presetPolicy('conservative'),
+    );
+  });
+
+  it('may hold what is output only, to no effect', () => {
+    expect(read('{last_updated: yesterday, trading_state: 5}')).to.deep.equal(presetPolicy('default'));
   });
 
   const bad: [what: string, text: string, problem: string][] = [
