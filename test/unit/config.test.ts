@@ -66,6 +66,22 @@ describe('the settings', () => {
     expect(config.defaults.maxPositions).to.equal(8);
   });
 
+  it('take numbers in any notation, and a mode in any letter case', () => {
+    const env = {
+      QT_RISK_MODE: ' aggressive ',
+      QT_MAX_RISK_PER_TRADE: '5e-3',
+      QT_MAX_POSITIONS: '+100',
+      QT_CONFIDENCE_THRESHOLD: '.5',
+    };
+    expect(read(env).defaults).to.deep.equal({
+      riskMode: RiskMode.AGGRESSIVE,
+      maxRiskPerTrade: 0.005,
+      maxPositions: 100,
+      globalMinConfidence: 0.5,
+    });
+    expect(Object.is(read({ QT_CONFIDENCE_THRESHOLD: '-0' }).defaults.globalMinConfidence, 0)).to.equal(true);
+  });
+
   it('count an empty variable as absent', () => {
     expect(read({ POLICY_STORE: '', POLICY_INSECURE: '', QT_RISK_MODE: '' }).store.scheme).to.equal('sqlite');
   });
@@ -124,12 +140,19 @@ describe('the settings', () => {
     ['POLICY_INITIAL', 'bold', 'default, conservative, aggressive'],
     ['POLICY_LOG_LEVEL', 'loud', 'debug, info, warn, error'],
     ['POLICY_LOG_FORMAT', 'xml', 'pretty, json'],
-    ['QT_RISK_MODE', 'WILD', 'DEFENSIVE, NORMAL, AGGRESSIVE'],
-    ['QT_MAX_RISK_PER_TRADE', '0', '1'],
-    ['QT_MAX_RISK_PER_TRADE', 'NaN', 'NaN'],
-    ['QT_MAX_POSITIONS', '101', '100'],
-    ['QT_MAX_POSITIONS', '2.5', '2.5'],
-    ['QT_CONFIDENCE_THRESHOLD', '70%', '70%'],
+    ['QT_RISK_MODE', 'BOLD', 'must be one of DEFENSIVE, NORMAL, AGGRESSIVE, got "BOLD"'],
+    ['QT_RISK_MODE', '2', 'must be one of DEFENSIVE, NORMAL, AGGRESSIVE, got "2"'],
+    ['QT_RISK_MODE', 'UNSPECIFIED', 'must be one of DEFENSIVE, NORMAL, AGGRESSIVE, got "UNSPECIFIED"'],
+    ['QT_MAX_RISK_PER_TRADE', '0', 'must be above 0 and at most 1, got 0'],
+    ['QT_MAX_RISK_PER_TRADE', '2%', 'must be a number above 0 and at most 1, got "2%"'],
+    ['QT_MAX_RISK_PER_TRADE', 'NaN', 'must be a number above 0 and at most 1, got "NaN"'],
+    ['QT_MAX_RISK_PER_TRADE', '1e999', 'must be a number above 0 and at most 1, got Infinity'],
+    ['QT_MAX_POSITIONS', ' ', 'must be an integer between 1 and 100, got ""'],
+    ['QT_MAX_POSITIONS', '101', 'must be between 1 and 100, got 101'],
+    ['QT_MAX_POSITIONS', '2.5', 'must be an integer between 1 and 100, got 2.5'],
+    ['QT_MAX_POSITIONS', '0x10', 'must be an integer between 1 and 100, got "0x10"'],
+    ['QT_CONFIDENCE_THRESHOLD', '-0.1', 'must be between 0 and 1, got -0.1'],
+    ['QT_CONFIDENCE_THRESHOLD', '70', 'must be between 0 and 1, got 70'],
   ];
   for (const [setting, value, says] of bad) {
     it(`refuse ${setting}=${value.slice(0, 40)} and say how to mend it`, () => {
@@ -148,8 +171,9 @@ describe('the settings', () => {
   });
 
   it('report all problems at once', () => {
-    const found = problems({ POLICY_STORE: 'x', POLICY_LEASE: 'y', QT_RISK_MODE: 'z' });
-    expect(found).to.have.lengthOf(3);
+    const bad = ['POLICY_STORE', 'POLICY_LEASE', 'QT_RISK_MODE', 'QT_MAX_RISK_PER_TRADE', 'QT_MAX_POSITIONS'];
+    const found = problems(Object.fromEntries(bad.map((name) => [name, 'x'])));
+    expect(found.map((line) => line.split(' ')[0])).to.deep.equal(bad);
   });
 
   it('never show what authenticates', () => {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-import { type Defaults, parseDefaults } from '../domain/defaults.js';
+import type { Defaults } from '../domain/defaults.js';
 import { parseInitial } from '../domain/initial.js';
 import type { Policy } from '../domain/policy.js';
 import { policyOf, presetPolicy, presets } from '../domain/presets.js';
@@ -18,6 +18,8 @@ import {
   parseLogBytes,
   parseLogChanges,
   parseNamespaces,
+  parseRiskMode,
+  parseScalar,
   parseSwitch,
 } from './values.js';
 
@@ -55,7 +57,7 @@ export function readConfig(argv: readonly string[], version: string, isTerminal:
   const given = readGiven(argv, version);
   const texts = withFallbacks(given, isTerminal);
   const problems: string[] = [];
-  const read = <Value>(name: SettingName, parse: (text: string) => Value): Value | undefined => {
+  const read: Read = (name, parse) => {
     try {
       return parse(texts[name] ?? '');
     } catch (error) {
@@ -74,7 +76,7 @@ export function readConfig(argv: readonly string[], version: string, isTerminal:
   const leaseMs = read('lease', parseLease);
   const level = read('logLevel', oneOf(LOG_LEVELS));
   const format = read('logFormat', oneOf(LOG_FORMATS));
-  const defaults = readDefaults(given, problems);
+  const defaults = readDefaults(read);
   const initial = read('initial', (text) => readInitial(text, defaults ?? presets.default));
   if (
     insecure === undefined ||
@@ -108,6 +110,9 @@ export function readConfig(argv: readonly string[], version: string, isTerminal:
   };
 }
 
+/** The value of a setting; undefined where it is bad, which is then on the list of problems. */
+type Read = <Value>(name: SettingName, parse: (text: string) => Value) => Value | undefined;
+
 const PRESET_NAMES = Object.keys(presets) as (keyof typeof presets)[];
 
 /** Settings that only a new namespace takes its policy from. */
@@ -128,14 +133,17 @@ function withFallbacks(given: Given, isTerminal: boolean): Given {
   return { logFormat: isTerminal ? 'pretty' : 'json', ...texts };
 }
 
-function readDefaults(given: Given, problems: string[]): Defaults | undefined {
-  const names = ['riskMode', 'maxRiskPerTrade', 'maxPositions', 'confidenceThreshold'] as const;
-  try {
-    return parseDefaults(Object.fromEntries(names.map((name) => [SETTINGS[name].env, given[name]])));
-  } catch (error) {
-    problems.push(messageOf(error));
-    return undefined;
-  }
+function readDefaults(read: Read): Defaults | undefined {
+  const riskMode = read('riskMode', parseRiskMode);
+  const maxRiskPerTrade = read('maxRiskPerTrade', parseScalar('max_risk_per_trade'));
+  const maxPositions = read('maxPositions', parseScalar('max_positions'));
+  const globalMinConfidence = read('confidenceThreshold', parseScalar('global_min_confidence'));
+  return riskMode === undefined ||
+    maxRiskPerTrade === undefined ||
+    maxPositions === undefined ||
+    globalMinConfidence === undefined
+    ? undefined
+    : { riskMode, maxRiskPerTrade, maxPositions, globalMinConfidence };
 }
 
 /** A preset, or the policy in a file; neither: the defaults, and nothing may trade. */

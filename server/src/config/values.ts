@@ -1,3 +1,8 @@
+import { RiskMode } from '@policystore/client/proto';
+
+import { unsignedZero } from '../domain/json.js';
+import { check } from '../domain/rules.js';
+
 /** Readers of single settings. Each throws a BadValue that says how to mend the value. */
 
 /** What is wrong with a value, and how to mend it: the end of a sentence that begins with the setting. */
@@ -88,4 +93,28 @@ export function oneOf<Name extends string>(names: readonly Name[]): (text: strin
     if (name === undefined) throw new BadValue(`is unknown; it is one of ${names.join(', ')}`);
     return name;
   };
+}
+
+/** Letter case and space around it do not matter. */
+export function parseRiskMode(text: string): RiskMode {
+  const name = text.trim().toUpperCase();
+  obey('risk_mode', name);
+  return RiskMode[name as keyof typeof RiskMode];
+}
+
+/** Reads a decimal number that the policy's field may have. */
+export function parseScalar(
+  field: 'max_risk_per_trade' | 'max_positions' | 'global_min_confidence',
+): (text: string) => number {
+  return (text) => {
+    const number = text.trim();
+    const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(number) ? Number(number) : NaN;
+    obey(field, Number.isNaN(value) ? number : value);
+    return unsignedZero(value);
+  };
+}
+
+function obey(field: 'risk_mode' | Parameters<typeof parseScalar>[0], value: unknown): void {
+  const [finding] = check(field, value, []);
+  if (finding !== undefined) throw new BadValue(finding.description);
 }
