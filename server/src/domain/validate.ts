@@ -77,7 +77,7 @@ function checkListPatch(
   patch: ListPatch | undefined,
 ): Finding[] {
   if (!patch) return [];
-  return [...checkNames('name', patch.remove, [field, 'remove']), ...check(field, patch.add, [field])];
+  return [...checkNames('name', patch.remove, [field, 'remove']), ...check(field, patch.add, [field, 'add'])];
 }
 
 type MapField = 'opp_rankings' | 'model_versions';
@@ -87,7 +87,10 @@ function checkMapPatch(
   patch: { remove: string[]; put: Map<string, Json> } | undefined,
 ): Finding[] {
   if (!patch) return [];
-  return [...checkNames('key', patch.remove, [field, 'remove']), ...checkMap(field, patch.put)];
+  return [
+    ...checkNames('key', patch.remove, [field, 'remove']),
+    ...checkMap(field, patch.put, [field, 'put']),
+  ];
 }
 
 function checkNames(rule: 'name' | 'key', names: readonly string[], path: Finding['path']): Finding[] {
@@ -95,8 +98,13 @@ function checkNames(rule: 'name' | 'key', names: readonly string[], path: Findin
   return tooMany.length > 0 ? tooMany : names.flatMap((name, i) => check(rule, name, [...path, i]));
 }
 
-function checkMap(field: MapField, entries: ReadonlyMap<string, Json>): Finding[] {
-  const tooMany = checkCount(entries, [field]);
+/** An entry is named by its key, wherever it stands; `whole` names all of them. */
+function checkMap(
+  field: MapField,
+  entries: ReadonlyMap<string, Json>,
+  whole: Finding['path'] = [field],
+): Finding[] {
+  const tooMany = checkCount(entries, whole);
   if (tooMany.length > 0) return tooMany;
   const object = Object.create(null) as Record<string, Json>;
   for (const [key, value] of entries) object[key] = value;

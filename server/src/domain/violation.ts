@@ -1,6 +1,9 @@
 /** One field that breaks a rule. */
 export interface Violation {
-  /** The path in the contract's names: `max_positions`, `opp_rankings.BTCUSDT`, `custom_params.a.b`. */
+  /**
+   * The path in the contract's names: `max_positions`, `opp_rankings.BTCUSDT`, `custom_params.a.b`. A name in a list is
+   * `allowed_symbols[3]`; in a patch `allowed_symbols.add[3]`, and one that goes `opp_rankings.remove[3]`.
+   */
   readonly field: string;
   /** The rule in words, and how to keep it. */
   readonly description: string;

@@ -95,27 +95,27 @@ const refused: [what: string, patch: Partial<PolicyPatch>, violations: string[]]
   [
     'an empty name',
     { allowedSymbols: list(['A', '']) },
-    ['allowed_symbols[1]: must have 1 to 128 characters, got ""'],
+    ['allowed_symbols.add[1]: must have 1 to 128 characters, got ""'],
   ],
   [
     'a long name',
     { allowedSymbols: list(['🚀'.repeat(129)]) },
-    [`allowed_symbols[0]: must have 1 to 128 characters, got "${'🚀'.repeat(30)}…"`],
+    [`allowed_symbols.add[0]: must have 1 to 128 characters, got "${'🚀'.repeat(30)}…"`],
   ],
   [
     'a control character',
     { allowedStrategies: list(['a\nb']) },
-    [`allowed_strategies[0]: ${NAME_RULE}, got "a\\nb"`],
+    [`allowed_strategies.add[0]: ${NAME_RULE}, got "a\\nb"`],
   ],
   [
     'a C1 control character',
     { allowedStrategies: list(['a\u0085b']) },
-    [`allowed_strategies[0]: ${NAME_RULE}, got "a\u0085b"`],
+    [`allowed_strategies.add[0]: ${NAME_RULE}, got "a\u0085b"`],
   ],
   [
     'half of a surrogate pair',
     { allowedStrategies: list(['a\ud800']) },
-    [`allowed_strategies[0]: ${NAME_RULE}, got "a\\ud800"`],
+    [`allowed_strategies.add[0]: ${NAME_RULE}, got "a\\ud800"`],
   ],
   [
     'a bad name to remove',
@@ -125,7 +125,7 @@ const refused: [what: string, patch: Partial<PolicyPatch>, violations: string[]]
   [
     'too many names',
     { allowedSymbols: list(many) },
-    ['allowed_symbols: must have at most 10000 entries, got 10001'],
+    ['allowed_symbols.add: must have at most 10000 entries, got 10001'],
   ],
   [
     'too many names to remove',
@@ -165,7 +165,7 @@ const refused: [what: string, patch: Partial<PolicyPatch>, violations: string[]]
   [
     'too many scores',
     { oppRankings: rankings(many.map((name) => [name, NaN])) },
-    ['opp_rankings: must have at most 10000 entries, got 10001'],
+    ['opp_rankings.put: must have at most 10000 entries, got 10001'],
   ],
   [
     'too many scores to remove',
