@@ -244,7 +244,7 @@ export interface WatchRequest {
   namespace: string;
   /**
    * after resumes: the last version seen. Absent: a snapshot, then every change. Still in the log: exactly
-   * the changes after it. Else: a snapshot with resync, never older than after.
+   * the changes after it. Else, or while the log cannot be read: a snapshot with resync, never older than after.
    */
   after:
     | Version
@@ -310,7 +310,10 @@ export interface WatchResponse {
     | undefined;
   /** resync is true when changes were skipped on this stream; the snapshot stands for them. */
   resync: boolean;
-  /** cause is the change that this message carries: for a snapshot the newest, for a heartbeat absent. */
+  /**
+   * cause is the change that this message carries: for a snapshot the newest change, absent where it touches
+   * none of `fields`; for a heartbeat absent.
+   */
   cause: Cause | undefined;
 }
 
@@ -1706,7 +1709,8 @@ export const Cause: MessageFns<Cause> = {
  *
  * Every error carries google.rpc.ErrorInfo with domain `policystore` and an UPPER_SNAKE reason; a validation
  * error also carries google.rpc.BadRequest with every violated field; UNAVAILABLE carries google.rpc.RetryInfo.
- * An unknown namespace is NOT_FOUND `NAMESPACE_UNKNOWN` in every call.
+ * An unknown namespace is NOT_FOUND `NAMESPACE_UNKNOWN` in every call. Requests are at most 4 MiB; larger ones the
+ * transport refuses without details (RESOURCE_EXHAUSTED).
  *
  * The caller names itself in the metadata key `x-policy-client`; the name is recorded as unverified.
  */
