@@ -19,6 +19,9 @@ describe('Redis with ?wait=1', () => {
     [master, replica] = await Promise.all([startRedis(), startRedis()]);
     await replica.client.replicaof(master.host, master.port);
     await until(async () => (await replica.client.info('replication')).includes('master_link_status:up'));
+    // The link is up before the first acknowledgement, which takes up to a second.
+    await master.client.set('first', '1');
+    await until(async () => (await master.client.wait(1, 100)) === 1);
     store = createRedisStore(`${master.url}?wait=1`, BOUNDS, { commandTimeoutMs: 200 });
   });
   after(async () => {
