@@ -14,29 +14,12 @@ import {
 } from '@policystore/client/proto';
 import { expect } from 'chai';
 
+import { checkHealth } from '../support/health.js';
 import { freePort, startProcess, until } from '../support/process.js';
 import { startRedis } from '../support/redis.js';
-import {
-  ask,
-  connect,
-  failure,
-  serverProgram,
-  spawnServer,
-  startServer,
-  type UnaryMethod,
-  watch,
-} from '../support/server.js';
+import { ask, connect, failure, serverProgram, spawnServer, startServer, watch } from '../support/server.js';
 
 const ROOT = new URL('../..', import.meta.url).pathname;
-
-/** grpc.health.v1.Health/Check, by hand: field 1 of the request is the service, of the response the status. */
-const CHECK: UnaryMethod<string, number> = {
-  path: '/grpc.health.v1.Health/Check',
-  requestSerialize: (service) => Buffer.from([0x0a, service.length, ...Buffer.from(service)]),
-  responseDeserialize: (bytes) => bytes[1] ?? 0,
-};
-const SERVING = 1;
-const NOT_SERVING = 2;
 
 describe('a server process', () => {
   const folders: string[] = [];
@@ -233,7 +216,7 @@ describe('a server process', () => {
     const port = await freePort();
     const server = await spawnServer({ POLICY_STORE: `redis://127.0.0.1:${port}` }, { ready: false });
     const client = connect(server.address);
-    expect(await ask(client, CHECK, '')).to.equal(NOT_SERVING);
+    expect(await checkHealth(client)).to.equal('NOT_SERVING');
     const refusal = await failure(ask(client, methods.get, GetRequest.create()));
     expect(refusal).to.include({ code: status.UNAVAILABLE, reason: 'STORE_UNAVAILABLE' });
     expect(refusal.retryAfterMs).to.be.greaterThan(0);
@@ -249,9 +232,9 @@ describe('a server process', () => {
     await redis.kill();
     const server = await spawnServer({ POLICY_STORE: redis.url }, { ready: false });
     const client = connect(server.address);
-    expect(await ask(client, CHECK, 'quantumtrader.policy.v1.PolicyService')).to.equal(NOT_SERVING);
+    expect(await checkHealth(client, 'quantumtrader.policy.v1.PolicyService')).to.equal('NOT_SERVING');
     await redis.restart();
-    await until(async () => (await ask(client, CHECK, '')) === SERVING);
+    await until(async () => (await checkHealth(client)) === 'SERVING');
     const { policy } = await ask(client, methods.get, GetRequest.create());
     expect(policy).to.not.equal(undefined);
     await server.stop();
@@ -264,9 +247,9 @@ describe('health', () => {
   it('is serving once the store was reached, as a whole and by service', async () => {
     const server = await startServer();
     for (const service of ['', 'quantumtrader.policy.v1.PolicyService']) {
-      expect(await ask(server.client, CHECK, service)).to.equal(SERVING);
+      expect(await checkHealth(server.client, service)).to.equal('SERVING');
     }
-    const unknown = await ask(server.client, CHECK, 'no.Such').then(
+    const unknown = await checkHealth(server.client, 'no.Such').then(
       () => undefined,
       (error: unknown) => error,
     );
