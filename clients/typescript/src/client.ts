@@ -6,11 +6,13 @@ import { Channels } from './channels.js';
 import { readDuration } from './duration.js';
 import { PolicyStoreError } from './errors.js';
 import { type PatchInput, type PolicyInput, writePatch, writePolicy } from './input.js';
+import { checkNames } from './names.js';
 import { Operations } from './operations.js';
 import {
   type CallOptions,
   type ClientOptions,
   type GetOptions,
+  OPTIONS,
   readAddresses,
   readDeadline,
   readNamespace,
@@ -79,7 +81,8 @@ interface WriteRequest {
 }
 
 /**
- * A client of one namespace. Every method rejects with PolicyStoreError, or with the signal's reason after an abort.
+ * A client of one namespace. Every method rejects with PolicyStoreError, or with the signal's reason after an abort;
+ * what the types forbid, such as a misspelt option, is a TypeError.
  * Calls that fail for a passing reason are tried again, on every address, until their deadline.
  */
 export class PolicyClient implements AsyncDisposable {
@@ -93,6 +96,7 @@ export class PolicyClient implements AsyncDisposable {
 
   /** Connects when first needed. @throws TypeError or RangeError for an option that cannot be used. */
   constructor(options: ClientOptions = {}) {
+    checkNames('PolicyClient', 'option', options, OPTIONS.client);
     this.#namespace = readNamespace(options.namespace);
     this.#name = options.name ?? '';
     this.#deadlineMs = readDeadline(options.deadlineMs ?? 5_000);
@@ -110,6 +114,7 @@ export class PolicyClient implements AsyncDisposable {
   get(options?: GetOptions & { readonly ifVersionNot?: undefined }): Promise<Current>;
   get(options: GetOptions): Promise<Current | NotModified>;
   async get(options: GetOptions = {}): Promise<Current | NotModified> {
+    checkNames('get', 'option', options, OPTIONS.get);
     const deadline = this.#deadline(options);
     try {
       return await this.#get(options, deadline);
@@ -204,6 +209,7 @@ export class PolicyClient implements AsyncDisposable {
   }
 
   #writeRequest(options: WriteOptions): WriteRequest {
+    checkNames('a write', 'option', options, OPTIONS.write);
     return {
       namespace: this.#namespace,
       expectedVersion: options.expectedVersion,

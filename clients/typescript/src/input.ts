@@ -1,5 +1,6 @@
 import { type FieldViolation, PolicyStoreError } from './errors.js';
 import { type JsonObject } from './json.js';
+import { checkNames } from './names.js';
 import { FIELDS } from './policy.js';
 import { type GlobalPolicy, type ListPatch, type PolicyPatch, RiskMode, TradingState } from './proto.js';
 
@@ -60,7 +61,7 @@ const OUTPUT_ONLY: readonly string[] = ['lastUpdated', 'tradingState', 'override
 
 /** @throws TypeError for an unknown field, PolicyStoreError where the wire has no room for a value. */
 export function writePatch(input: PatchInput): PolicyPatch {
-  checkNames('the patch', input, WRITABLE);
+  checkNames('the patch', 'field', input, WRITABLE);
   return {
     ...writeScalars(input),
     allowedStrategies: input.allowedStrategies && writeList('allowedStrategies', input.allowedStrategies),
@@ -74,7 +75,7 @@ export function writePatch(input: PatchInput): PolicyPatch {
 
 /** @throws as writePatch. */
 export function writePolicy(input: PolicyInput): GlobalPolicy {
-  checkNames('the policy', input, [...WRITABLE, ...OUTPUT_ONLY]);
+  checkNames('the policy', 'field', input, [...WRITABLE, ...OUTPUT_ONLY]);
   return {
     ...writeScalars(input),
     allowedStrategies: [...(input.allowedStrategies ?? [])],
@@ -91,12 +92,12 @@ export function writePolicy(input: PolicyInput): GlobalPolicy {
 
 function writeList(field: string, input: ListInput): ListPatch {
   if (isArray(input)) return { clear: true, remove: [], add: [...input] };
-  checkNames(field, input, ['clear', 'remove', 'add']);
+  checkNames(field, 'field', input, ['clear', 'remove', 'add']);
   return { clear: input.clear ?? false, remove: [...(input.remove ?? [])], add: [...(input.add ?? [])] };
 }
 
 function writeEntries<V>(field: string, input: EntriesInput<V>) {
-  checkNames(field, input, ['clear', 'remove', 'put']);
+  checkNames(field, 'field', input, ['clear', 'remove', 'put']);
   return { clear: input.clear ?? false, remove: [...(input.remove ?? [])], put: toMap(input.put) };
 }
 
@@ -137,12 +138,4 @@ function toMap<V>(entries: Entries<V> = {}): Map<string, V> {
 
 function isMap<V>(entries: Entries<V>): entries is ReadonlyMap<string, V> {
   return entries instanceof Map;
-}
-
-/** A misspelt name would be a change that silently does not happen. */
-function checkNames(where: string, input: object, known: readonly string[]): void {
-  const unknown = Object.keys(input).find((name) => !known.includes(name));
-  if (unknown !== undefined) {
-    throw new TypeError(`${where} has no field ${JSON.stringify(unknown)}; it has ${known.join(', ')}`);
-  }
 }

@@ -74,6 +74,35 @@ export interface WatchOptions<F extends FieldName = never> {
   readonly signal?: AbortSignal | undefined;
 }
 
+const CALL = { signal: true, deadlineMs: true } satisfies NamesOf<CallOptions>;
+
+/** The names that each kind of options has. */
+export const OPTIONS = {
+  client: names<ClientOptions>({
+    addresses: true,
+    namespace: true,
+    token: true,
+    name: true,
+    deadlineMs: true,
+  }),
+  get: names<GetOptions>({ view: true, ifVersionNot: true, minVersion: true, fresh: true, ...CALL }),
+  write: names<WriteOptions>({
+    expectedVersion: true,
+    reason: true,
+    requestId: true,
+    validateOnly: true,
+    ...CALL,
+  }),
+  watch: names<WatchOptions>({ after: true, fields: true, delivery: true, heartbeatMs: true, signal: true }),
+};
+
+type NamesOf<O> = Readonly<Record<keyof O, true>>;
+
+/** The compiler keeps the names complete. */
+function names<O>(of: NamesOf<O>): readonly string[] {
+  return Object.keys(of);
+}
+
 /** 24 days. Beyond 2^31 ms a timer overflows and fires at once, and on its way to the server a deadline is rounded up. */
 const MAX_DEADLINE_MS = 24 * 24 * 3600 * 1000;
 

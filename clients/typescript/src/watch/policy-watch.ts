@@ -5,8 +5,9 @@ import { type Metadata } from '@grpc/grpc-js';
 import { type Channels } from '../channels.js';
 import { writeDuration } from '../duration.js';
 import { PolicyStoreError, type StatusName } from '../errors.js';
+import { checkNames } from '../names.js';
 import { isClosed, type Operation, type Operations } from '../operations.js';
-import { readHeartbeat, type WatchOptions } from '../options.js';
+import { OPTIONS, readHeartbeat, type WatchOptions } from '../options.js';
 import { type FieldName } from '../policy.js';
 import { Delivery, type WatchRequest } from '../proto.js';
 import { backoffMs } from '../retry.js';
@@ -55,6 +56,7 @@ export class PolicyWatch<F extends FieldName = never> implements AsyncIterableIt
   #gaps = 0;
 
   constructor(options: WatchOptions<F>, context: WatchContext) {
+    checkNames('watch', 'option', options, OPTIONS.watch);
     this.#context = context;
     this.#options = options;
     this.#heartbeatMs = readHeartbeat(options.heartbeatMs);

@@ -243,8 +243,9 @@ export interface WatchRequest {
   /** namespace is one of the server's namespaces. Empty means `default`. */
   namespace: string;
   /**
-   * after resumes: the last version seen. Absent: a snapshot, then every change. Still in the log: exactly
-   * the changes after it. Else, or while the log cannot be read: a snapshot with resync, never older than after.
+   * after resumes: the last version seen. Absent: a snapshot, then every change. With PATCHES, and still in the
+   * log: exactly the changes after it. With SNAPSHOTS: the newest policy. Else, or while the log cannot be read:
+   * a snapshot with resync, never older than after.
    */
   after:
     | Version
