@@ -58,7 +58,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   );
 
   async function start(): Promise<void> {
-    await reachStore(store, config, log, closing.signal);
+    await reachStore(store, log, closing.signal);
     if (isClosing()) return;
     engine = createEngine({ ...config, store, log: engineLog(config, grpc.address, log) });
     await engine.ready;
@@ -100,23 +100,20 @@ function openStore({ store: { scheme, text }, logBounds, leaseMs }: Config): Pol
 /** Tries until the store answers or `signal` aborts, and tells each new reason once. */
 async function reachStore(
   store: PolicyStore,
-  config: Config,
   log: Logger,
   signal: AbortSignal,
 ): Promise<void> {
   let told = '';
   while (!signal.aborted) {
     try {
-      for (const warning of await store.connect()) log.warn(warning);
+      const warnings = await store.connect();
+      if (told !== '') log.info('the store is reached');
+      for (const warning of warnings) log.warn(warning);
       return;
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;
       if (error.message !== told) {
-        const where = config.effective['POLICY_STORE'] ?? '';
-        log.error(
-          `the store cannot be reached: ${error.message}. Trying again every second; ` +
-            `start it, or correct POLICY_STORE (now ${where}).`,
-        );
+        log.error(`the store cannot be reached: ${error.message}. Trying again every second.`);
         told = error.message;
       }
       await delay(RETRY_MS, undefined, { signal }).catch(() => undefined);

@@ -1,5 +1,6 @@
 import {
   type Change,
+  ChangeKind,
   type ListPatch,
   type ModelsPatch,
   type PolicyPatch,
@@ -16,6 +17,12 @@ const MAX_VALUE = 40;
 /** Entries of one list, map or struct that are spelled out. */
 const MAX_ENTRIES = 4;
 
+/** What a person should see at a glance: the calls that replace everything. */
+const VERBS: ReadonlyMap<ChangeKind, string> = new Map([
+  [ChangeKind.UPDATE, 'replaced'],
+  [ChangeKind.RESET, 'reset'],
+]);
+
 /**
  * One change in one line: who, what from and to, and why. Its length is bounded, and nothing that a writer sent
  * can break the line.
@@ -23,7 +30,8 @@ const MAX_ENTRIES = 4;
 export function describeChange(namespace: string, version: string, change: Change): string {
   const what = change.patch === undefined ? [] : describePatch(change.patch, change.inverse);
   const reason = change.reason === '' ? '' : ` (${shorten(change.reason, MAX_REASON)})`;
-  const head = `policy changed: ${namespace} ${version} by ${shorten(change.actor, 128)}: `;
+  const verb = VERBS.get(change.kind) ?? 'changed';
+  const head = `policy ${verb}: ${namespace} ${version} by ${shorten(change.actor, 128)}: `;
   return head + shorten(what.join(', '), MAX_LINE - head.length) + reason;
 }
 

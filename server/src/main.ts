@@ -44,20 +44,22 @@ async function run(config: Config, log: Logger): Promise<void> {
   }
   const app = await createApp(config, log);
   log.info({ address: app.grpcAddress }, `listening on ${app.grpcAddress}`);
-  if (config.log.format === 'pretty') process.stdout.write(welcome(app.grpcAddress, config.namespaces));
-  closeOnSignal(app, log);
+  const stopping = closeOnSignal(app, log);
   await app.ready;
+  if (stopping.aborted) return;
   log.info('ready');
+  if (config.log.format === 'pretty') process.stdout.write(welcome(app.grpcAddress, config.namespaces));
 }
 
-function closeOnSignal(app: App, log: Logger): void {
-  let stopping = false;
+/** The result aborts when a signal has come. */
+function closeOnSignal(app: App, log: Logger): AbortSignal {
+  const stopping = new AbortController();
   const stop = (signal: NodeJS.Signals): void => {
-    if (stopping) {
+    if (stopping.signal.aborted) {
       log.warn(`${signal} again: exiting at once`);
       cutOff();
     }
-    stopping = true;
+    stopping.abort();
     log.info(`${signal}: shutting down`);
     setTimeout(() => {
       log.error('the shutdown took too long: cutting off what is left');
@@ -75,6 +77,8 @@ function closeOnSignal(app: App, log: Logger): void {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  process.on('SIGHUP', stop);
+  return stopping.signal;
 }
 
 /** process.exit would wait for a thread that hangs in a system call, such as a sync to a dead disk. */

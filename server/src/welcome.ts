@@ -17,7 +17,7 @@ export function commandsFor(address: string): Commands {
   };
 }
 
-/** What a person reads when the server listens: where, and what to try, as commands that work as printed. */
+/** What a person reads when the server is ready: where, and what to try, as commands that work as printed. */
 export function welcome(address: string, namespaces: readonly string[]): string {
   const { buf, grpcurl } = commandsFor(address);
   const target = namespaces.includes('default') ? {} : { namespace: namespaces[0] };
@@ -26,13 +26,13 @@ export function welcome(address: string, namespaces: readonly string[]): string 
     '',
     `PolicyStore serves gRPC on ${address}`,
     '',
-    'Read the policy, watch it in a second terminal (Ctrl-C ends it), and change it in a third:',
+    'In this directory: read the policy, watch it in a second terminal (Ctrl-C ends it), change it in a third:',
     '',
     `  ${buf('Get', target)}`,
     `  ${buf('Watch', target)}`,
     `  ${buf('Patch', patch)}`,
     '',
-    'The same with grpcurl:',
+    'The same with grpcurl, which also explains errors:',
     '',
     `  ${grpcurl('Get', target)}`,
     `  ${grpcurl('Watch', target)}`,

@@ -137,6 +137,7 @@ describe('a server process', () => {
 
   it('prints commands that work as printed', async () => {
     const server = await spawnServer({ POLICY_LOG_FORMAT: 'pretty' });
+    await until(() => Promise.resolve(server.output.includes('What there is to call')));
     const commands = server.output
       .split('\n')
       .map((line) => line.trim())

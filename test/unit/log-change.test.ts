@@ -1,4 +1,4 @@
-import { Change, ListPatch, PolicyPatch, RiskMode } from '@policystore/client/proto';
+import { Change, ChangeKind, ListPatch, PolicyPatch, RiskMode } from '@policystore/client/proto';
 import { expect } from 'chai';
 import fc from 'fast-check';
 
@@ -10,7 +10,7 @@ import { describeChange } from '../../server/src/log-change.js';
 function line(
   policy: Policy,
   patch: Partial<PolicyPatch>,
-  about: { actor?: string; reason?: string } = {},
+  about: { actor?: string; reason?: string; kind?: ChangeKind } = {},
 ): string {
   const applied = apply(copyPolicy(policy), { ...PolicyPatch.create(), ...patch });
   const change = {
@@ -36,6 +36,17 @@ describe('the line in the log about a change', () => {
     expect(text).to.equal(
       'policy changed: default e1:42 by msc_ai: risk_mode NORMAL -> AGGRESSIVE, max_positions 10 -> 12 (trend is up)',
     );
+  });
+
+  it('says at a glance when everything was replaced or reset', () => {
+    for (const [kind, verb] of [
+      [ChangeKind.UPDATE, 'replaced'],
+      [ChangeKind.RESET, 'reset'],
+    ] as const) {
+      expect(line(base, { maxPositions: 12 }, { kind })).to.match(
+        new RegExp(`^policy ${verb}: default e1:42 by`),
+      );
+    }
   });
 
   const cases: [what: string, patch: Partial<PolicyPatch>, says: string][] = [

@@ -6,7 +6,7 @@ export interface EngineLog {
   /** A namespace is served from now on. */
   loaded(event: { namespace: string; version: string; created: boolean; policy: Policy }): void;
   /** A change that this replica holds from now on, whoever committed it. */
-  changed(event: { namespace: string; change: LoggedChange }): void;
+  changed(event: { namespace: string; change: LoggedChange; policy: Policy }): void;
   /** The store cannot be reached or used; trying goes on. Told once until it is back, and again if the cause changes. */
   storeLost(event: { namespace: string; error: Error }): void;
   storeBack(event: { namespace: string }): void;

@@ -161,8 +161,9 @@ export class Journal {
 
   #fold(change: LoggedChange): void {
     const { namespace, log } = this.#options;
-    this.replica.fold(change);
-    log.changed({ namespace, change });
+    const { replica } = this;
+    replica.fold(change);
+    log.changed({ namespace, change, policy: replica.base.policy });
   }
 
   #advanced(): void {

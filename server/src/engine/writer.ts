@@ -196,7 +196,7 @@ export class Writer {
   #giveUp({ batch, changes, unanswered }: Attempt, cause: Error): void {
     const unavailable = new PolicyError(
       'STORE_UNAVAILABLE',
-      `nothing was committed: the store is not available (${cause.message})`,
+      `the store is not available (${cause.message}); no write was committed`,
       { retryAfterMs: 1000, cause },
     );
     const unknown = new PolicyError(
