@@ -1,5 +1,3 @@
-import { types } from 'node:util';
-
 /**
  * A misspelt name would be something that silently does not happen.
  *
@@ -13,7 +11,7 @@ export function checkNames(
   known: readonly string[],
 ): void {
   const list = known.join(', ');
-  if (typeof input !== 'object' || input === null || Array.isArray(input) || types.isMap(input)) {
+  if (typeof input !== 'object' || input === null || Symbol.iterator in input) {
     throw new TypeError(`${where} takes an object with ${list}`);
   }
   const unknown = Object.keys(input).find((name) => !known.includes(name));
@@ -23,13 +21,13 @@ export function checkNames(
   throw new TypeError(`${where} has no ${kind} ${JSON.stringify(unknown)};${hint} it has ${list}`);
 }
 
-/** The known name with the fewest edits, where at least half of the name is left. */
+/** The known name with the fewest edits, where more than half of the name is left. */
 function nearest(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let least = name.length / 2;
   for (const candidate of known) {
     const edits = countEdits(name.toLowerCase(), candidate.toLowerCase());
-    if (edits > least || (edits === least && best !== undefined)) continue;
+    if (edits >= least) continue;
     best = candidate;
     least = edits;
   }
@@ -39,10 +37,10 @@ function nearest(name: string, known: readonly string[]): string | undefined {
 /** Characters to insert, delete or replace (Levenshtein). */
 function countEdits(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, column) => column);
-  for (const [i, a] of [...from].entries()) {
+  for (let i = 0; i < from.length; i += 1) {
     const next = [i + 1];
-    for (const [j, b] of [...to].entries()) {
-      const replaced = (row[j] ?? 0) + (a === b ? 0 : 1);
+    for (let j = 0; j < to.length; j += 1) {
+      const replaced = (row[j] ?? 0) + (from[i] === to[j] ? 0 : 1);
       next.push(Math.min(replaced, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
     }
     row = next;

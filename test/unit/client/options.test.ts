@@ -1,10 +1,14 @@
-import { type ClientOptions, type GetOptions, PolicyClient, type WatchOptions } from '@policystore/client';
+import {
+  type ClientOptions,
+  type GetOptions,
+  PolicyClient,
+  Preset,
+  type WatchOptions,
+  type WriteOptions,
+} from '@policystore/client';
 import { expect } from 'chai';
 
 import { rejection } from '../../support/rejection.js';
-
-/** As from JavaScript, where nothing checks the names. */
-const untyped = <T>(options: object): T => options as T;
 
 describe('options', () => {
   let client: PolicyClient;
@@ -18,7 +22,7 @@ describe('options', () => {
   });
 
   it('refuse an unknown name of a client, and name the nearest one', () => {
-    expect(() => new PolicyClient(untyped<ClientOptions>({ adresses: ['127.0.0.1:1'] }))).to.throw(
+    expect(() => new PolicyClient({ adresses: ['127.0.0.1:1'] } as ClientOptions)).to.throw(
       TypeError,
       'PolicyClient has no option "adresses"; did you mean "addresses"?',
     );
@@ -26,7 +30,7 @@ describe('options', () => {
 
   it('refuse an unknown name of a read', async () => {
     const error = await rejection(
-      client.get(untyped<GetOptions>({ minversion: { epoch: 'e', revision: 1 } })),
+      client.get({ minversion: { epoch: 'e', revision: 1 } } as GetOptions),
       TypeError,
     );
 
@@ -34,12 +38,12 @@ describe('options', () => {
   });
 
   it('refuse an unknown name of every write', async () => {
-    const misspelt = untyped<object>({ validateonly: true });
+    const misspelt = { validateonly: true } as WriteOptions;
 
     for (const write of [
       client.patch({}, misspelt),
       client.update({}, misspelt),
-      client.reset(0, misspelt),
+      client.reset(Preset.BALANCED, misspelt),
     ]) {
       expect((await rejection(write, TypeError)).message).to.include(
         'a write has no option "validateonly"; did you mean "validateOnly"?',
@@ -48,14 +52,14 @@ describe('options', () => {
   });
 
   it('refuse an unknown name of a watch', () => {
-    expect(() => client.watch(untyped<WatchOptions>({ field: ['max_positions'] }))).to.throw(
+    expect(() => client.watch({ field: ['max_positions'] } as WatchOptions)).to.throw(
       TypeError,
       'watch has no option "field"; did you mean "fields"?',
     );
   });
 
   it('list what there is where nothing is near', () => {
-    expect(() => client.watch(untyped<WatchOptions>({ throttle: 5 }))).to.throw(
+    expect(() => client.watch({ throttle: 5 } as WatchOptions)).to.throw(
       TypeError,
       /^watch has no option "throttle"; it has after, fields, delivery, heartbeatMs, signal$/,
     );
