@@ -64,10 +64,10 @@ export function writePatch(input: PatchInput): PolicyPatch {
   checkNames('the patch', 'field', input, WRITABLE);
   return {
     ...writeScalars(input),
-    allowedStrategies: input.allowedStrategies && writeList('allowedStrategies', input.allowedStrategies),
-    allowedSymbols: input.allowedSymbols && writeList('allowedSymbols', input.allowedSymbols),
-    oppRankings: input.oppRankings && writeEntries('oppRankings', input.oppRankings),
-    modelVersions: input.modelVersions && writeEntries('modelVersions', input.modelVersions),
+    allowedStrategies: writeList('allowedStrategies', input.allowedStrategies),
+    allowedSymbols: writeList('allowedSymbols', input.allowedSymbols),
+    oppRankings: writeEntries('oppRankings', input.oppRankings),
+    modelVersions: writeEntries('modelVersions', input.modelVersions),
     systemHealth: input.systemHealth,
     customParams: input.customParams,
   };
@@ -90,15 +90,28 @@ export function writePolicy(input: PolicyInput): GlobalPolicy {
   };
 }
 
-function writeList(field: string, input: ListInput): ListPatch {
+function writeList(field: string, input: ListInput | undefined): ListPatch | undefined {
+  if (input === undefined) return undefined;
   if (isArray(input)) return { clear: true, remove: [], add: [...input] };
   checkNames(field, 'field', input, ['clear', 'remove', 'add']);
-  return { clear: input.clear ?? false, remove: [...(input.remove ?? [])], add: [...(input.add ?? [])] };
+  return { clear: readClear(field, input), remove: [...(input.remove ?? [])], add: [...(input.add ?? [])] };
 }
 
-function writeEntries<V>(field: string, input: EntriesInput<V>) {
+function writeEntries<V>(field: string, input: EntriesInput<V> | undefined) {
+  if (input === undefined) return undefined;
+  // Its method `clear` would read as the wish to empty the dictionary.
+  if (isMap(input)) {
+    throw new TypeError(
+      `${field} is a Map; use { put: map } to add to what is there, { clear: true, put: map } to replace it`,
+    );
+  }
   checkNames(field, 'field', input, ['clear', 'remove', 'put']);
-  return { clear: input.clear ?? false, remove: [...(input.remove ?? [])], put: toMap(input.put) };
+  return { clear: readClear(field, input), remove: [...(input.remove ?? [])], put: toMap(input.put) };
+}
+
+function readClear(field: string, { clear = false }: { readonly clear?: unknown }): boolean {
+  if (typeof clear !== 'boolean') throw new TypeError(`${field}.clear must be true or false`);
+  return clear;
 }
 
 /** Only what cannot be sent is refused; the rules themselves are the server's. */
@@ -133,9 +146,14 @@ function isArray(input: ListInput): input is readonly string[] {
 }
 
 function toMap<V>(entries: Entries<V> = {}): Map<string, V> {
-  return isMap(entries) ? new Map(entries) : new Map(Object.entries(entries));
+  return new Map(isIterable(entries) ? entries : Object.entries(entries));
 }
 
-function isMap<V>(entries: Entries<V>): entries is ReadonlyMap<string, V> {
-  return entries instanceof Map;
+/** Whatever its class: a Map of another realm, as test runners make, is no instance of Map here. */
+function isMap(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Symbol.iterator in value && 'get' in value;
+}
+
+function isIterable<V>(entries: Entries<V>): entries is ReadonlyMap<string, V> {
+  return Symbol.iterator in entries;
 }

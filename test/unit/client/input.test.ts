@@ -1,3 +1,5 @@
+import { runInNewContext } from 'node:vm';
+
 import { type PolicyStoreError, readPolicy, RiskMode } from '@policystore/client';
 import { GlobalPolicy } from '@policystore/client/proto';
 import { expect } from 'chai';
@@ -48,6 +50,48 @@ describe('patch input', () => {
     expect(() => writePatch(inside)).to.throw(TypeError, 'allowedSymbols has no field "append"');
   });
 
+  it('refuses a Map as the change of a dictionary, which has to say whether it adds or replaces', () => {
+    const map = new Map([['BTC', 0.9]]);
+    const foreign = runInNewContext('new Map([["BTC", 0.9]])') as Map<string, number>;
+
+    for (const oppRankings of [map, new Map<string, number>(), foreign]) {
+      expect(() => writePatch({ oppRankings } as unknown as PatchInput)).to.throw(
+        TypeError,
+        'oppRankings is a Map; use { put: map } to add to what is there, { clear: true, put: map } to replace it',
+      );
+    }
+    const modelVersions = new Map([['m', '1']]);
+    expect(() => writePatch({ modelVersions } as unknown as PatchInput)).to.throw(
+      TypeError,
+      'modelVersions is',
+    );
+  });
+
+  it('empties only for true', () => {
+    for (const clear of ['yes', 'false', 1, null, () => undefined]) {
+      expect(() => writePatch({ oppRankings: { clear } } as unknown as PatchInput)).to.throw(
+        TypeError,
+        'oppRankings.clear must be true or false',
+      );
+      expect(() => writePatch({ allowedSymbols: { clear } } as unknown as PatchInput)).to.throw(
+        TypeError,
+        'allowedSymbols.clear must be true or false',
+      );
+    }
+    expect(writePatch({ oppRankings: { clear: true } }).oppRankings!.clear).to.equal(true);
+  });
+
+  it('refuses null where a list or a dictionary belongs', () => {
+    expect(() => writePatch({ allowedSymbols: null } as unknown as PatchInput)).to.throw(
+      TypeError,
+      'allowedSymbols takes an object',
+    );
+    expect(() => writePatch({ oppRankings: null } as unknown as PatchInput)).to.throw(
+      TypeError,
+      'oppRankings takes an object',
+    );
+  });
+
   it('refuses what the wire cannot carry, all fields at once', () => {
     const unfit = {
       maxPositions: 2.5,
@@ -75,6 +119,12 @@ describe('patch input', () => {
 });
 
 describe('policy input', () => {
+  it('takes Maps of another realm, such as a test runner makes', () => {
+    const oppRankings = runInNewContext('new Map([["BTC", 0.9]])') as Map<string, number>;
+
+    expect([...writePolicy({ oppRankings }).oppRankings]).to.deep.equal([['BTC', 0.9]]);
+  });
+
   it('takes a policy that was read, without what is output only', () => {
     const read = readPolicy(
       GlobalPolicy.fromPartial({ riskMode: RiskMode.NORMAL, maxPositions: 5, lastUpdated: { seconds: 1 } }),
