@@ -16,6 +16,7 @@ import {
   readAddresses,
   readDeadline,
   readNamespace,
+  readPreset,
   readToken,
   type WatchOptions,
   type WriteOptions,
@@ -148,7 +149,7 @@ export class PolicyClient implements AsyncDisposable {
 
   /** Returns to a preset; without one, to the server's own defaults. Lists and dictionaries become empty. */
   async reset(preset: Preset = Preset.UNSPECIFIED, options: WriteOptions = {}): Promise<WriteResult> {
-    const request = { ...this.#writeRequest(options), preset };
+    const request = { ...this.#writeRequest(options), preset: readPreset(preset) };
     return this.#write(
       options,
       request,

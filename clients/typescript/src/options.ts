@@ -1,5 +1,5 @@
 import { type FieldName, type PolicyOf } from './policy.js';
-import { type View } from './proto.js';
+import { type Preset, type View } from './proto.js';
 import { type Version } from './version.js';
 
 export interface ClientOptions {
@@ -118,14 +118,52 @@ export function readHeartbeat(ms = 5_000): number {
   return ms;
 }
 
-/** @throws TypeError when no address is left. */
+/** @throws TypeError when no address is left or one is not `host:port`. */
 export function readAddresses(option: string | readonly string[] | undefined): readonly string[] {
   const given = option ?? nonEmpty(process.env['POLICY_ADDR']) ?? '127.0.0.1:50051';
+  const source = option === undefined ? 'POLICY_ADDR' : 'addresses';
   const list = typeof given === 'string' ? given.split(',') : given;
   const addresses = list.map((address) => address.trim()).filter((address) => address !== '');
-  if (addresses.length === 0)
-    throw new TypeError('addresses is empty; give host:port, such as 127.0.0.1:50051');
+  if (addresses.length === 0) throw new TypeError(`${source} is empty; give ${ADDRESS_FORM}`);
+  const unfit = addresses.find((address) => !isAddress(address));
+  if (unfit !== undefined) {
+    throw new TypeError(`${source}: ${JSON.stringify(unfit)} is not ${ADDRESS_FORM}`);
+  }
   return addresses;
+}
+
+const ADDRESS_FORM = 'host:port, such as 127.0.0.1:50051';
+
+function isAddress(text: string): boolean {
+  const port = Number(/^(?:\[[\da-f:.]+(?:%\w+)?\]|[\w.-]+):(\d{1,5})$/i.exec(text)?.[1]);
+  return port >= 1 && port <= 65_535;
+}
+
+/** @throws TypeError unless it is a policy with its version. */
+export function readHeld<F extends FieldName>(after: Held<F> | undefined): Held<F> | undefined {
+  if (after === undefined || isHeld(after)) return after;
+  throw new TypeError('after must be what get answered or an event of a watch, with its policy and version');
+}
+
+function isHeld(value: unknown): boolean {
+  return (
+    isObject(value) &&
+    isObject(value['policy']) &&
+    isObject(value['version']) &&
+    typeof value['version']['epoch'] === 'string' &&
+    Number.isSafeInteger(value['version']['revision'])
+  );
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
+/** @throws TypeError unless it is a Preset; one that only newer servers know is theirs to judge. */
+export function readPreset(preset: Preset): Preset {
+  const number: number = preset;
+  if ((number | 0) === number) return preset;
+  throw new TypeError('the preset must be one of Preset, such as Preset.CONSERVATIVE');
 }
 
 export function readNamespace(option: string | undefined): string {

@@ -71,4 +71,59 @@ describe('options', () => {
       'PolicyClient takes an object with addresses, namespace',
     );
   });
+
+  it('name a preset by its number', async () => {
+    for (const preset of ['CONSERVATIVE', { preset: Preset.CONSERVATIVE }, null, 1.5, 2 ** 40]) {
+      expect((await rejection(client.reset(preset as unknown as Preset), TypeError)).message).to.equal(
+        'the preset must be one of Preset, such as Preset.CONSERVATIVE',
+      );
+    }
+  });
+
+  it('go on from a policy with its version', () => {
+    const version = { epoch: 'e', revision: 1 };
+    const notModified = { version, policy: undefined };
+    const unfit = [version, 'e:1', null, notModified, { policy: {} }, { policy: {}, version: 'e:1' }];
+    for (const after of unfit) {
+      expect(() => client.watch({ after } as unknown as WatchOptions)).to.throw(
+        TypeError,
+        'after must be what get answered or an event of a watch, with its policy and version',
+      );
+    }
+  });
+
+  it('say where a server is by host and port', () => {
+    const unfit = [
+      '127.0.0.1',
+      'http://127.0.0.1:50051',
+      '127.0.0.1:50051/',
+      'host:',
+      ':50051',
+      'host:0',
+      'host:65536',
+      'host:5005l',
+      '::1:50051',
+      'two words:50051',
+    ];
+    for (const address of unfit) {
+      expect(() => new PolicyClient({ addresses: ['127.0.0.1:50051', address] })).to.throw(
+        TypeError,
+        `addresses: ${JSON.stringify(address)} is not host:port, such as 127.0.0.1:50051`,
+      );
+    }
+    for (const address of ['127.0.0.1:50051', 'localhost:1', 'policy-store_1.prod:65535', '[::1]:50051']) {
+      new PolicyClient({ addresses: address }).close();
+    }
+  });
+
+  it('name the variable that an unfit address comes from', () => {
+    const before = process.env['POLICY_ADDR'];
+    process.env['POLICY_ADDR'] = 'localhost';
+    try {
+      expect(() => new PolicyClient()).to.throw(TypeError, 'POLICY_ADDR: "localhost" is not host:port');
+    } finally {
+      if (before === undefined) delete process.env['POLICY_ADDR'];
+      else process.env['POLICY_ADDR'] = before;
+    }
+  });
 });

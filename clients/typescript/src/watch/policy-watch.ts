@@ -7,7 +7,7 @@ import { writeDuration } from '../duration.js';
 import { PolicyStoreError, type StatusName } from '../errors.js';
 import { checkNames } from '../names.js';
 import { isClosed, type Operation, type Operations } from '../operations.js';
-import { OPTIONS, readHeartbeat, type WatchOptions } from '../options.js';
+import { OPTIONS, readHeartbeat, readHeld, type WatchOptions } from '../options.js';
 import { type FieldName } from '../policy.js';
 import { Delivery, type WatchRequest } from '../proto.js';
 import { backoffMs } from '../retry.js';
@@ -60,7 +60,7 @@ export class PolicyWatch<F extends FieldName = never> implements AsyncIterableIt
     this.#context = context;
     this.#options = options;
     this.#heartbeatMs = readHeartbeat(options.heartbeatMs);
-    this.#follower = new Follower(options.fields ?? [], options.after);
+    this.#follower = new Follower(options.fields ?? [], readHeld(options.after));
     this.#events = this.#run();
   }
 
