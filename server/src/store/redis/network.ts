@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.js';
-import { openConnection, type Connection } from './connection.js';
+import { addressText, openConnection, type Connection } from './connection.js';
 import { closedError, createLink, storeError, type Link } from './link.js';
 import { createLocator } from './locate.js';
 import { watchSentinels } from './sentinel-watch.js';
@@ -23,8 +23,12 @@ export function createNetwork(target: RedisTarget, clock: Clock, timeoutMs: numb
   let stopWatching: (() => void) | undefined;
   let closed = false;
 
-  function breakAll(reason: string): void {
-    for (const connection of connections) connection.destroy(reason);
+  /** Only the connections to the old master: those to the new one are sound already when the next Sentinel tells. */
+  function leave(master: Address): void {
+    for (const connection of connections) {
+      if (addressText(connection.address) !== addressText(master)) continue;
+      connection.destroy('the Sentinels switched to another master');
+    }
   }
 
   function checkOpen(): void {
@@ -34,9 +38,7 @@ export function createNetwork(target: RedisTarget, clock: Clock, timeoutMs: numb
   async function open(address: Address, authenticate = true): Promise<Connection> {
     checkOpen();
     if (target.kind === 'sentinel') {
-      stopWatching ??= watchSentinels(target, () => {
-        breakAll('the Sentinels switched to another master');
-      });
+      stopWatching ??= watchSentinels(target, leave);
     }
     const { username, password, db, tls } = target;
     const options = authenticate
@@ -94,7 +96,7 @@ export function createNetwork(target: RedisTarget, clock: Clock, timeoutMs: numb
       closed = true;
       for (const link of [...links]) link.close();
       stopWatching?.();
-      breakAll('the store was closed');
+      for (const connection of connections) connection.destroy('the store was closed');
     },
   };
 }

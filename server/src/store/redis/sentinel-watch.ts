@@ -8,9 +8,10 @@ const RETRY_MS = 1000;
 /**
  * Hears from the Sentinels when they switch to another master. After a planned failover the old one goes on taking
  * writes for some ten seconds, all of which are lost; whoever listens leaves it at once.
+ * @param onSwitch hears of the old master, from each Sentinel in its own time.
  * @returns ends it
  */
-export function watchSentinels(target: RedisTarget, onSwitch: () => void): () => void {
+export function watchSentinels(target: RedisTarget, onSwitch: (left: Address) => void): () => void {
   const clients = new Set<Redis>();
   let closed = false;
 
@@ -28,7 +29,8 @@ export function watchSentinels(target: RedisTarget, onSwitch: () => void): () =>
     // The locator says which Sentinels cannot be reached; one that listens is enough here.
     client.on('error', () => undefined);
     client.on('message', (_channel: string, message: string) => {
-      if (message.startsWith(`${target.masterName} `)) onSwitch();
+      const [name, host, port] = message.split(' ');
+      if (name === target.masterName && host !== undefined) onSwitch({ host, port: Number(port) });
     });
     client.subscribe('+switch-master').catch((error: unknown) => {
       const wantsPassword = error instanceof Error && error.message.startsWith('NOAUTH');
