@@ -119,7 +119,9 @@ function join(client: Socket, upstream: Socket, faults: Faults): Pair {
   let dropNext = false;
 
   function cut(): void {
-    client.resetAndDestroy();
+    // Node cannot reset a socket while it ends: it would lose it, and then never exit.
+    if (client.writableEnded) client.destroy();
+    else client.resetAndDestroy();
     upstream.destroy();
   }
   for (const socket of [client, upstream]) {
