@@ -10,7 +10,6 @@ import { canonical } from '../support/canonical.js';
 import { expectAcknowledged, putOnce, readLog } from '../support/change-log.js';
 import { closeAfterAll } from '../support/closing.js';
 import { inParallel } from '../support/in-parallel.js';
-import { until } from '../support/process.js';
 import { expectEveryChange, recordWatch } from '../support/recorded-watch.js';
 import type { ServerProcess } from '../support/server.js';
 import { startProxy } from '../support/tcp-proxy.js';
@@ -102,23 +101,26 @@ describe('a server on SQLite, killed again and again under writes', () => {
     const watched = recordWatch(reader.watch({ after: start }));
 
     const acknowledged = new Map<string, Version>();
-    const killAt = new Set([60, 120, 180]);
-    let kills = Promise.resolve();
-    /** Kills the server when changes are committed whose replies are still on their way. */
+    /** Kills the server when a change is committed whose reply is still on its way. */
     async function killAndRestart(): Promise<void> {
-      await until(async () => watched.events.length > acknowledged.size);
+      await watched.reach(acknowledged.size + 2);
       await server.kill();
       server = await startBuiltServer({ POLICY_STORE: store, POLICY_GRPC_ADDR: address });
     }
     // So long do the writer's replies take; the reader hears at once.
     proxy.delay(30);
-    await inParallel(300, 16, async (i) => {
-      const key = `SYMBOL${i}`;
-      const { version } = await writer.patch(putOnce(key, i / 300), { requestId: key });
-      acknowledged.set(key, version);
-      if (killAt.has(acknowledged.size)) kills = kills.then(killAndRestart);
-    });
-    await kills;
+    for (let turn = 0; turn < 3; turn++) {
+      let killed: Promise<void> | undefined;
+      await inParallel(100, 16, async (n) => {
+        const i = turn * 100 + n;
+        const key = `SYMBOL${i}`;
+        const { version } = await writer.patch(putOnce(key, i / 300), { requestId: key });
+        acknowledged.set(key, version);
+        if (acknowledged.size % 100 === 40) killed = killAndRestart();
+      });
+      await killed;
+      await watched.reach(acknowledged.size + 1);
+    }
 
     const { version, policy } = await reader.get({ fresh: true });
     expect(version).to.deep.equal({ epoch: start.version.epoch, revision: 301 });
