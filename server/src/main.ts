@@ -17,6 +17,8 @@ const FAILED = 1;
 const BAD_SETTINGS = 2;
 /** The longest that a shutdown may take, in milliseconds; what is not done by then is cut off. */
 const SHUTDOWN_MS = 4500;
+/** Signals this close together, in milliseconds, are one. */
+const SAME_SIGNAL_MS = 500;
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -54,11 +56,15 @@ async function run(config: Config, log: Logger): Promise<void> {
 /** The result aborts when a signal has come. */
 function closeOnSignal(app: App, log: Logger): AbortSignal {
   const stopping = new AbortController();
+  let stoppedAt = 0;
   const stop = (signal: NodeJS.Signals): void => {
     if (stopping.signal.aborted) {
+      // A signal to the whole process group comes twice under make, which passes it on.
+      if (performance.now() - stoppedAt < SAME_SIGNAL_MS) return;
       log.warn(`${signal} again: exiting at once`);
       cutOff();
     }
+    stoppedAt = performance.now();
     stopping.abort();
     log.info(`${signal}: shutting down`);
     setTimeout(() => {

@@ -164,6 +164,13 @@ describe('a server process', () => {
     client.close();
   });
 
+  it('takes two signals at once for one, as make passes them on', async () => {
+    const server = await spawnServer();
+    process.kill(server.pid, 'SIGTERM');
+    process.kill(server.pid, 'SIGHUP');
+    expect(await server.exited).to.equal(0);
+  });
+
   it('answers what it was asked before SIGTERM, and commits it', async () => {
     const store = `sqlite:${join(await folder(), 'policy.db')}`;
     const server = await spawnServer({ POLICY_STORE: store });
