@@ -166,9 +166,21 @@ describe('a server process', () => {
 
   it('takes two signals at once for one, as make passes them on', async () => {
     const server = await spawnServer();
+    const client = connect(server.address);
+    // A health watch does not end by itself, so the server is still stopping when the second signal comes.
+    const health = client.makeServerStreamRequest(
+      '/grpc.health.v1.Health/Watch',
+      () => Buffer.alloc(0),
+      (message: Buffer) => message,
+      {},
+    );
+    health.on('error', () => undefined);
+    await new Promise((resolve) => health.once('data', resolve));
     process.kill(server.pid, 'SIGTERM');
+    await until(() => Promise.resolve(server.output.includes('shutting down')));
     process.kill(server.pid, 'SIGHUP');
     expect(await server.exited).to.equal(0);
+    client.close();
   });
 
   it('answers what it was asked before SIGTERM, and commits it', async () => {
