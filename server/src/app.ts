@@ -98,11 +98,7 @@ function openStore({ store: { scheme, text }, logBounds, leaseMs }: Config): Pol
 }
 
 /** Tries until the store answers or `signal` aborts, and tells each new reason once. */
-async function reachStore(
-  store: PolicyStore,
-  log: Logger,
-  signal: AbortSignal,
-): Promise<void> {
+async function reachStore(store: PolicyStore, log: Logger, signal: AbortSignal): Promise<void> {
   let told = '';
   while (!signal.aborted) {
     try {
