@@ -6,7 +6,7 @@ import { BadSettings, type Config } from './config/config.js';
 import { createEngine, unknownNamespace } from './engine/engine.js';
 import type { EngineLog } from './engine/engine-log.js';
 import type { Engine } from './engine/types.js';
-import { PolicyError } from './errors.js';
+import { notReached } from './errors.js';
 import { createCallLog } from './grpc/call-log.js';
 import { createGrpcServer } from './grpc/grpc-server.js';
 import { createEngineLog } from './log-engine.js';
@@ -123,11 +123,5 @@ function engineLog(config: Config, address: string, log: Logger): EngineLog {
     store: config.effective['POLICY_STORE'] ?? '',
     creationSettings: config.creationSettings,
     command: commandsFor(address).buf,
-  });
-}
-
-function notReached(): PolicyError {
-  return new PolicyError('STORE_UNAVAILABLE', 'the store was not reached yet: no policy is known', {
-    retryAfterMs: RETRY_MS,
   });
 }

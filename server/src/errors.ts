@@ -59,3 +59,9 @@ export function shuttingDown(): PolicyError {
 export function internal(cause: unknown): PolicyError {
   return new PolicyError('INTERNAL', 'internal error', { cause });
 }
+
+export function notReached(): PolicyError {
+  return new PolicyError('STORE_UNAVAILABLE', 'the store was not reached yet: no policy is known', {
+    retryAfterMs: 1000,
+  });
+}

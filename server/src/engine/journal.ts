@@ -5,7 +5,7 @@ import { ChangeKind, type Version } from '@policystore/client/proto';
 import { fieldWrites } from '../domain/fields.js';
 import { emptyPatch, replacement } from '../domain/patch/patch.js';
 import { FIELDS, type Policy } from '../domain/policy.js';
-import { PolicyError } from '../errors.js';
+import { notReached } from '../errors.js';
 import {
   type Checkpoint,
   GENESIS,
@@ -59,9 +59,7 @@ export class Journal {
   /** @throws PolicyError STORE_UNAVAILABLE when the store was never reached. */
   get replica(): Replica {
     if (this.#replica === undefined) {
-      throw new PolicyError('STORE_UNAVAILABLE', 'the store was not reached yet: no policy is known', {
-        retryAfterMs: 1000,
-      });
+      throw notReached();
     }
     return this.#replica;
   }
@@ -126,10 +124,7 @@ export class Journal {
 
   /** Resolves true once the replica is at `version` or later, false when `signal` aborts first. */
   reached(version: Version, signal: AbortSignal): Promise<boolean> {
-    const isReached = (): boolean => {
-      const { head } = this.replica;
-      return head.epoch === version.epoch && head.revision >= version.revision;
-    };
+    const isReached = (): boolean => this.replica.reaches(version);
     if (isReached()) return Promise.resolve(true);
     return new Promise((resolve) => {
       const settle = (): void => {

@@ -71,7 +71,7 @@ export class ServedNamespace implements Namespace {
 
   get(query: GetQuery): Buffer | Promise<Buffer> {
     const { fresh, minVersion } = query;
-    const waits = fresh || (minVersion !== undefined && !this.#barrier.isReached(minVersion));
+    const waits = fresh || (minVersion !== undefined && !this.#journal.replica.reaches(minVersion));
     return waits ? this.#getLater(query) : this.#answer(query);
   }
 

@@ -26,7 +26,7 @@ export class ReadBarrier {
    * @throws PolicyError REPLICA_BEHIND after a second; EPOCH_UNKNOWN where the store does not know the epoch.
    */
   async reach(version: Version): Promise<void> {
-    if (this.isReached(version)) return;
+    if (this.#journal.replica.reaches(version)) return;
     const patience = new AbortController();
     const cancel = this.#clock.after(PATIENCE_MS, () => {
       patience.abort();
@@ -57,10 +57,5 @@ export class ReadBarrier {
         retryAfterMs: 100,
       },
     );
-  }
-
-  isReached({ epoch, revision }: Version): boolean {
-    const { head } = this.#journal.replica;
-    return head.epoch === epoch && head.revision >= revision;
   }
 }

@@ -49,6 +49,11 @@ export class Replica {
     return { epoch: this.#head.epoch, revision: this.#head.revision };
   }
 
+  /** Whether this state is `version` or a later one of the same epoch. */
+  reaches({ epoch, revision }: Version): boolean {
+    return this.#head.epoch === epoch && this.#head.revision >= revision;
+  }
+
   /** The base policy tightened by the active overrides; the same object while none is active. */
   get effective(): Policy {
     return this.#limits.reduce(tighten, this.base.policy);

@@ -50,13 +50,13 @@ export class WatchHub implements JournalListener {
   /** @throws PolicyError STORE_UNAVAILABLE, SHUTTING_DOWN. */
   watch(options: WatchOptions, sink: WatchSink): Watcher {
     if (this.#closed) throw shuttingDown();
-    const { head } = this.#options.journal.replica;
+    const { replica } = this.#options.journal;
     const watcher = new HubWatcher(this.#context, this.#filters.acquire(options.fields), options, sink);
     this.#watchers.add(watcher);
     if (this.#cancelTick === undefined) this.#startTicking();
     const { after } = options;
     if (after === undefined) watcher.startWithSnapshot({ resync: false });
-    else if (after.epoch === head.epoch && after.revision <= head.revision) this.#start(watcher, after);
+    else if (replica.reaches(after)) this.#start(watcher, after);
     else void this.#startWhenReached(watcher, after);
     return watcher;
   }

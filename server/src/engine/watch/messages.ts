@@ -1,4 +1,4 @@
-import { type Cause, TradingState, WatchResponse } from '@policystore/client/proto';
+import { type Cause, WatchResponse } from '@policystore/client/proto';
 
 import { lengthDelimited } from '../bytes/length-delimited.js';
 import { type LoggedChange, timestamp } from '../change.js';
@@ -127,16 +127,7 @@ interface EncodedSnapshot {
   message: Buffer;
 }
 
-const NOTHING: WatchResponse = {
-  version: undefined,
-  previous: 0,
-  validFor: undefined,
-  tradingState: TradingState.UNSPECIFIED,
-  overrides: [],
-  event: undefined,
-  resync: false,
-  cause: undefined,
-};
+const NOTHING = WatchResponse.create();
 
 /** Encodes some fields of a WatchResponse; encodings of distinct fields may be concatenated. */
 function encode(part: Partial<WatchResponse>): Buffer {
