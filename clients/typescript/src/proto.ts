@@ -8,10 +8,12 @@ export {
   Limits,
   ListPatch,
   ModelsPatch,
+  Origin,
   Override,
   OverridesChange,
   PolicyPatch,
   RankingsPatch,
+  Recovery,
   RiskMode,
   TradingState,
   Version,
@@ -22,6 +24,8 @@ export {
   Freshness,
   GetRequest,
   GetResponse,
+  OverrideRequest,
+  OverrideResponse,
   PatchRequest,
   PatchResponse,
   PolicyServiceClient,
@@ -30,6 +34,10 @@ export {
   Preset,
   ResetRequest,
   ResetResponse,
+  RestoreRequest,
+  RestoreResponse,
+  RollbackRequest,
+  RollbackResponse,
   UpdateRequest,
   UpdateResponse,
   View,
@@ -37,6 +45,17 @@ export {
   WatchResponse,
   WatcherInfo,
 } from './gen/quantumtrader/policy/v1/policy_service.js';
+export {
+  FieldChange,
+  GetRevisionRequest,
+  GetRevisionResponse,
+  HistoryEntry,
+  HistoryServiceClient,
+  type HistoryServiceServer,
+  HistoryServiceService,
+  ListChangesRequest,
+  ListChangesResponse,
+} from './gen/quantumtrader/policy/v1/history_service.js';
 export { Any } from './gen/google/protobuf/any.js';
 export { Duration } from './gen/google/protobuf/duration.js';
 export { ListValue, NullValue, Struct, Value } from './gen/google/protobuf/struct.js';

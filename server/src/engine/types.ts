@@ -1,4 +1,15 @@
-import type { Delivery, GlobalPolicy, PolicyPatch, Preset, Version, View } from '@policystore/client/proto';
+import type {
+  ChangeKind,
+  Delivery,
+  GlobalPolicy,
+  HistoryEntry,
+  Limits,
+  Override,
+  PolicyPatch,
+  Preset,
+  Version,
+  View,
+} from '@policystore/client/proto';
 
 import type { FieldName } from '../domain/policy.js';
 
@@ -18,7 +29,28 @@ export interface GetQuery {
 export type WriteAction =
   | { readonly kind: 'update'; readonly policy: GlobalPolicy }
   | { readonly kind: 'patch'; readonly patch: PolicyPatch }
-  | { readonly kind: 'reset'; readonly preset: Preset };
+  | { readonly kind: 'reset'; readonly preset: Preset }
+  /** `fields` empty: all. */
+  | { readonly kind: 'rollback'; readonly to: RevisionName; readonly fields: readonly FieldName[] }
+  | OverrideAction
+  | { readonly kind: 'restore'; readonly name: string };
+
+export interface OverrideAction {
+  readonly kind: 'override';
+  /** Empty: the circuit breaker. */
+  readonly name: string;
+  /** Absent: the circuit breaker's. */
+  readonly limits: Limits | undefined;
+  /** Absent: in force until restored. */
+  readonly ttlMs: number | undefined;
+}
+
+/** A revision of the log, as callers name it. */
+export interface RevisionName {
+  readonly revision: number;
+  /** Empty: of whichever epoch the log holds it. */
+  readonly epoch: string;
+}
 
 export interface WriteRequest {
   readonly action: WriteAction;
@@ -33,15 +65,51 @@ export interface WriteRequest {
 /** The fields of every write's response; `policy` only with validateOnly. */
 export interface WriteOutcome {
   readonly version: Version;
-  /** Unset for a replay that the log no longer holds. */
+  /**
+   * What changed: in the base, or, by an override or a restore, in the effective policy. Unset for a replay that the log
+   * no longer holds.
+   */
   readonly patch: PolicyPatch | undefined;
   readonly maskedFields: string[];
   readonly replayed: boolean;
   readonly policy: GlobalPolicy | undefined;
+  /** What is in force under the name that was given. Only for an override. */
+  readonly override?: Override | undefined;
+}
+
+/** Filters combine; what is absent or empty does not filter. */
+export interface HistoryQuery {
+  readonly pageSize: number;
+  readonly pageToken: string;
+  readonly actor: string;
+  readonly fields: readonly (FieldName | 'overrides')[];
+  readonly kinds: readonly ChangeKind[];
+  /** Commit times in microseconds since the Unix epoch, both inclusive. */
+  readonly from: number | undefined;
+  readonly to: number | undefined;
+}
+
+export interface HistoryPage {
+  readonly entries: HistoryEntry[];
+  /** Empty: there is no more. */
+  readonly nextPageToken: string;
+  readonly oldest: Version | undefined;
+}
+
+/** A moment: a revision, or a commit time in microseconds since the Unix epoch. */
+export type Moment = RevisionName | { readonly time: number };
+
+export interface PastState {
+  readonly version: Version;
+  readonly base: GlobalPolicy;
+  readonly effective: GlobalPolicy;
+  readonly entry: HistoryEntry;
 }
 
 export interface WatchOptions {
   readonly after?: Version | undefined;
+  /** Without `after`: the first snapshot is not older than this. */
+  readonly minVersion?: Version | undefined;
   readonly delivery: Delivery;
   /** Empty: all fields. */
   readonly fields: readonly FieldName[];
@@ -77,6 +145,10 @@ export interface Namespace {
   /** Settles when the store has confirmed the outcome. An abort takes a write back that was not sent yet. */
   write(request: WriteRequest, signal?: AbortSignal): Promise<WriteOutcome>;
   watch(options: WatchOptions, sink: WatchSink): Watcher;
+  /** Changes, newest first. */
+  changes(query: HistoryQuery): Promise<HistoryPage>;
+  /** What was in force. */
+  at(moment: Moment): Promise<PastState>;
 }
 
 /** All namespaces over one store. */

@@ -15,21 +15,23 @@ export interface PolicyStore {
 
   /**
    * Appends the entries if `expected` is still the head, in one atomic step: all or none. No entries: only
-   * compares. Entry i becomes revision `expected.revision + 1 + i`.
+   * compares. Each entry's revision is one above the one before; the first of a new epoch may leave revisions out.
+   * While the store is `interrupted`, it conflicts (`'reload'`) unless the first entry begins a new epoch, which ends
+   * the interruption.
    * @throws StoreUnavailable; `sent` says whether the commit may have happened all the same.
    */
   commit(namespace: string, expected: Head, entries: readonly NewEntry[]): Promise<Committed | Conflict>;
 
   /**
-   * Entries `from` to `to` (both inclusive), ascending. May stop early to bound the answer's bytes, but holds
-   * at least one entry if there is one.
+   * Entries `from` to `to` (both inclusive), ascending; `newestFirst`: descending, and never `Compacted`. May stop early
+   * to bound the answer's bytes, but holds at least one entry if there is one.
    */
   changes(namespace: string, range: RevisionRange): Promise<LogEntry[] | Compacted>;
 
   /**
    * What is committed after `after`, in order and without a gap, by anybody, until `signal` aborts (then it
-   * returns). Where continuity cannot be had (trimmed too far, or the log does not continue `after`), it
-   * yields `'gap'` and ends: load again.
+   * returns). Where continuity cannot be had (trimmed too far, the log does not continue `after`, the store is
+   * `interrupted`), it yields `'gap'` and ends: load again.
    * @throws StoreUnavailable when the store was lost: follow again from the last entry seen.
    */
   follow(namespace: string, after: Head, signal: AbortSignal): AsyncIterable<Followed | 'gap'>;
@@ -73,6 +75,14 @@ export interface Checkpoint {
   readonly fields: ReadonlyMap<string, string>;
   /** The newest entries, ascending and contiguous up to the head, as far as the bounds and the log reach. */
   readonly recent: readonly LogEntry[];
+  /** The store's clock when it answered, in microseconds since the Unix epoch. */
+  readonly now: number;
+  /**
+   * The store may have lost entries that it had acknowledged: since the newest one it was restarted, restored, or
+   * replaced by another server. What it holds can be read; it takes nothing but the begin of a new epoch, so that no
+   * version names two states.
+   */
+  readonly interrupted: boolean;
 }
 
 /** The recent log ends where one of these is reached. */
@@ -89,13 +99,14 @@ export interface Committed {
 
 export interface Conflict {
   readonly kind: 'conflict';
-  /** The entries after `expected`, ascending; 'reload' where they are too many or do not continue it. */
+  /** The entries after `expected`, ascending; 'reload' where they are too many, do not continue it, or may not. */
   readonly missed: readonly LogEntry[] | 'reload';
 }
 
 export interface RevisionRange {
   readonly from: number;
   readonly to: number;
+  readonly newestFirst?: boolean;
 }
 
 /** The range begins before what the log still holds. */
@@ -114,10 +125,12 @@ export interface Followed {
   readonly askedAt: number;
 }
 
-/** How much log a store keeps; the oldest entries beyond either bound are trimmed in the commit that crosses it. */
+/** How much log a store keeps; the oldest entries beyond any bound are trimmed in the next commit. The newest stays. */
 export interface LogBounds {
   readonly maxEntries: number;
   readonly maxBytes: number;
+  /** In milliseconds, by commit time. Absent: however old. */
+  readonly maxAgeMs?: number | undefined;
 }
 
 /** Bounds of the `missed` part of a Conflict and of one page of `changes`. */

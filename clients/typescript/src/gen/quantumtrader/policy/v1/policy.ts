@@ -52,6 +52,16 @@ export enum ChangeKind {
   PATCH = 3,
   /** RESET - Reset returned to a preset or to the server's defaults. */
   RESET = 4,
+  /** ROLLBACK - Rollback set fields to what they were at an earlier revision. */
+  ROLLBACK = 5,
+  /** OVERRIDE - Override put an override in force, or tightened one. */
+  OVERRIDE = 6,
+  /** RESTORE - Restore removed an override. */
+  RESTORE = 7,
+  /** EXPIRE - Expire removed an override whose `until` had passed. Its actor is `system`. */
+  EXPIRE = 8,
+  /** RECOVER - Recover began a new epoch, because the store may have come back older. Its actor is `system`. */
+  RECOVER = 9,
 }
 
 /**
@@ -59,9 +69,15 @@ export enum ChangeKind {
  * audit key in one.
  */
 export interface Version {
-  /** epoch is random and made with the namespace. Revisions compare only within one epoch. */
+  /**
+   * epoch is random, made with the namespace, and made anew whenever the store may have come back older: a
+   * version never names two states. Revisions compare only within one epoch.
+   */
   epoch: string;
-  /** revision counts committed changes, each exactly one above the one before. The first is 1. */
+  /**
+   * revision counts committed changes, each exactly one above the one before. The first is 1; the first of a later
+   * epoch is above every revision that was seen before.
+   */
   revision: number;
 }
 
@@ -267,7 +283,7 @@ export interface Limits {
 
 /** Override tightens the policy until it is restored, whatever is written to the base meanwhile. */
 export interface Override {
-  /** name identifies the override within its namespace. */
+  /** name identifies the override within its namespace: 1 to 128 characters without control characters. */
   name: string;
   /** limits is what it imposes. */
   limits:
@@ -277,24 +293,57 @@ export interface Override {
   reason: string;
   /** actor is who imposed it. */
   actor: string;
-  /** since is when it came into force, by the store's clock. */
+  /** since is when it came into force, by the store's clock as the replica that took it knew it. */
   since:
     | Timestamp
     | undefined;
-  /** until is when it ends by itself. Absent: until restored. */
+  /**
+   * until is when it ends by itself, by the store's clock; it stays in force until that is logged. Absent: until
+   * restored.
+   */
   until:
     | Timestamp
     | undefined;
-  /** pending is true while the override is in force here and not yet in the store. */
+  /**
+   * pending is true while the override is in force on this replica and not yet in the store: no other replica knows it,
+   * and it ends with this one.
+   */
   pending: boolean;
 }
 
-/** OverridesChange is a change of the active overrides. */
+/** OverridesChange is what a change did to the overrides: those that it touched, and only those. */
 export interface OverridesChange {
-  /** before are the active overrides before the change. */
+  /** before are those that were removed or replaced, as they were. */
   before: Override[];
-  /** after are the active overrides after it. */
+  /** after are those that were added or replaced, as they are. */
   after: Override[];
+}
+
+/** Recovery says what a store came back with. */
+export interface Recovery {
+  /** store is the newest version that the store held. Absent: it held none. */
+  store:
+    | Version
+    | undefined;
+  /** held is the newest version that the recovering replica held. Absent: nothing newer than the store. */
+  held:
+    | Version
+    | undefined;
+  /**
+   * halted is true where the changes that the store lacked were not put back, but trading was reduced until an
+   * operator decides (POLICY_OLDER_STORE=halt).
+   */
+  halted: boolean;
+}
+
+/** Origin is where a change was committed first, before the store lost it. */
+export interface Origin {
+  /** version is what the change was acknowledged as. */
+  version:
+    | Version
+    | undefined;
+  /** id is what the change had as its id. */
+  id: string;
 }
 
 /**
@@ -308,7 +357,7 @@ export interface Change {
     | undefined;
   /** id is random and unique. It tells two histories with the same numbers apart. */
   id: string;
-  /** previous is the id of the entry before: the log is a chain. Empty for the first entry. */
+  /** previous is the id of the entry before: the log is a chain. Empty for the first entry of a store. */
   previous: string;
   /** commit_time is by the store's clock, at least one microsecond after the entry before. */
   commitTime:
@@ -343,7 +392,19 @@ export interface Change {
     | PolicyPatch
     | undefined;
   /** overrides is present where the change touched them. */
-  overrides: OverridesChange | undefined;
+  overrides:
+    | OverridesChange
+    | undefined;
+  /** recovery is present where the kind is RECOVER. */
+  recovery:
+    | Recovery
+    | undefined;
+  /** origin is present where a recovery put the change back; all else says what it was and does now. */
+  origin:
+    | Origin
+    | undefined;
+  /** rollback_to is the version that a ROLLBACK went back to. */
+  rollbackTo: Version | undefined;
 }
 
 function createBaseVersion(): Version {
@@ -1711,6 +1772,156 @@ export const OverridesChange: MessageFns<OverridesChange> = {
   },
 };
 
+function createBaseRecovery(): Recovery {
+  return { store: undefined, held: undefined, halted: false };
+}
+
+export const Recovery: MessageFns<Recovery> = {
+  encode(message: Recovery, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.store !== undefined) {
+      Version.encode(message.store, writer.uint32(10).fork()).join();
+    }
+    if (message.held !== undefined) {
+      Version.encode(message.held, writer.uint32(18).fork()).join();
+    }
+    if (message.halted !== false) {
+      writer.uint32(24).bool(message.halted);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Recovery {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecovery();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.store = Version.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.held = Version.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.halted = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Recovery>, I>>(base?: I): Recovery {
+    return Recovery.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Recovery>, I>>(object: I): Recovery {
+    const message = createBaseRecovery();
+    message.store = (object.store !== undefined && object.store !== null)
+      ? Version.fromPartial(object.store)
+      : undefined;
+    message.held = (object.held !== undefined && object.held !== null) ? Version.fromPartial(object.held) : undefined;
+    message.halted = object.halted ?? false;
+    return message;
+  },
+};
+
+function createBaseOrigin(): Origin {
+  return { version: undefined, id: "" };
+}
+
+export const Origin: MessageFns<Origin> = {
+  encode(message: Origin, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.version !== undefined) {
+      Version.encode(message.version, writer.uint32(10).fork()).join();
+    }
+    if (message.id !== "") {
+      writer.uint32(18).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Origin {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOrigin();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.version = Version.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Origin>, I>>(base?: I): Origin {
+    return Origin.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Origin>, I>>(object: I): Origin {
+    const message = createBaseOrigin();
+    message.version = (object.version !== undefined && object.version !== null)
+      ? Version.fromPartial(object.version)
+      : undefined;
+    message.id = object.id ?? "";
+    return message;
+  },
+};
+
 function createBaseChange(): Change {
   return {
     version: undefined,
@@ -1726,6 +1937,9 @@ function createBaseChange(): Change {
     inverse: undefined,
     effectivePatch: undefined,
     overrides: undefined,
+    recovery: undefined,
+    origin: undefined,
+    rollbackTo: undefined,
   };
 }
 
@@ -1769,6 +1983,15 @@ export const Change: MessageFns<Change> = {
     }
     if (message.overrides !== undefined) {
       OverridesChange.encode(message.overrides, writer.uint32(106).fork()).join();
+    }
+    if (message.recovery !== undefined) {
+      Recovery.encode(message.recovery, writer.uint32(114).fork()).join();
+    }
+    if (message.origin !== undefined) {
+      Origin.encode(message.origin, writer.uint32(122).fork()).join();
+    }
+    if (message.rollbackTo !== undefined) {
+      Version.encode(message.rollbackTo, writer.uint32(130).fork()).join();
     }
     return writer;
   },
@@ -1890,6 +2113,30 @@ export const Change: MessageFns<Change> = {
             message.overrides = OverridesChange.decode(reader, reader.uint32());
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.recovery = Recovery.decode(reader, reader.uint32());
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.origin = Origin.decode(reader, reader.uint32());
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.rollbackTo = Version.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1931,6 +2178,15 @@ export const Change: MessageFns<Change> = {
       : undefined;
     message.overrides = (object.overrides !== undefined && object.overrides !== null)
       ? OverridesChange.fromPartial(object.overrides)
+      : undefined;
+    message.recovery = (object.recovery !== undefined && object.recovery !== null)
+      ? Recovery.fromPartial(object.recovery)
+      : undefined;
+    message.origin = (object.origin !== undefined && object.origin !== null)
+      ? Origin.fromPartial(object.origin)
+      : undefined;
+    message.rollbackTo = (object.rollbackTo !== undefined && object.rollbackTo !== null)
+      ? Version.fromPartial(object.rollbackTo)
       : undefined;
     return message;
   },

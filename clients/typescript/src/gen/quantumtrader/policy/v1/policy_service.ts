@@ -22,7 +22,7 @@ import {
 } from "@grpc/grpc-js";
 import { Duration } from "../../../google/protobuf/duration.js";
 import { Timestamp } from "../../../google/protobuf/timestamp.js";
-import { ChangeKind, GlobalPolicy, Override, PolicyPatch, TradingState, Version } from "./policy.js";
+import { ChangeKind, GlobalPolicy, Limits, Override, PolicyPatch, TradingState, Version } from "./policy.js";
 
 export const protobufPackage = "quantumtrader.policy.v1";
 
@@ -76,7 +76,11 @@ export interface GetRequest {
   namespace: string;
   /** view is which policy. Unspecified means EFFECTIVE. */
   view: View;
-  /** if_version_not saves the transfer: equal to the current version, the answer is not_modified. */
+  /**
+   * if_version_not saves the transfer: equal to the current version, the answer is not_modified; never while a pending
+   * override is in force here, for that changes the policy and not the version. Leave it out where the policy at hand
+   * has one.
+   */
   ifVersionNot:
     | Version
     | undefined;
@@ -238,6 +242,137 @@ export interface ResetResponse {
   policy: GlobalPolicy | undefined;
 }
 
+/** RollbackRequest returns to an earlier revision. */
+export interface RollbackRequest {
+  /** namespace is one of the server's namespaces. Empty means `default`. */
+  namespace: string;
+  /** revision is where to return to. */
+  revision: number;
+  /** epoch is the epoch that revision is of. Empty: of whichever epoch the log holds it. */
+  epoch: string;
+  /** fields are the top-level names to set, such as `max_positions`. Empty: all. */
+  fields: string[];
+  /** expected_version: see UpdateRequest. */
+  expectedVersion:
+    | Version
+    | undefined;
+  /** request_id: see UpdateRequest. */
+  requestId: string;
+  /** reason: see UpdateRequest. */
+  reason: string;
+  /** validate_only: see UpdateRequest. */
+  validateOnly: boolean;
+}
+
+/** RollbackResponse is the outcome of a Rollback. */
+export interface RollbackResponse {
+  /** version: see UpdateResponse. */
+  version:
+    | Version
+    | undefined;
+  /** patch: see UpdateResponse. */
+  patch:
+    | PolicyPatch
+    | undefined;
+  /** masked_fields: see UpdateResponse. */
+  maskedFields: string[];
+  /** replayed: see UpdateResponse. */
+  replayed: boolean;
+  /** policy: see UpdateResponse. */
+  policy: GlobalPolicy | undefined;
+}
+
+/** OverrideRequest puts an override in force. */
+export interface OverrideRequest {
+  /** namespace is one of the server's namespaces. Empty means `default`. */
+  namespace: string;
+  /** name identifies the override; giving it again may only tighten it. Empty means `circuit-breaker`. */
+  name: string;
+  /**
+   * limits is what it imposes. Absent means the circuit breaker's: REDUCE_ONLY, DEFENSIVE, 3 positions, all
+   * strategies blocked. Present, it must limit something; names to block that nobody uses are kept.
+   */
+  limits:
+    | Limits
+    | undefined;
+  /** reason is recorded. Required, at most 1,024 characters. */
+  reason: string;
+  /** ttl is after what time it is restored by itself, above zero and at most ten years. Absent: never. */
+  ttl:
+    | Duration
+    | undefined;
+  /** request_id: see UpdateRequest. */
+  requestId: string;
+  /** validate_only: see UpdateRequest; the would-be policy is the effective one. */
+  validateOnly: boolean;
+}
+
+/** OverrideResponse is the outcome of an Override. */
+export interface OverrideResponse {
+  /** version is the state after the write; with validate_only, or while the override is pending, the current one. */
+  version:
+    | Version
+    | undefined;
+  /**
+   * override is what is in force under the name. Its `pending` says that the store does not hold it yet. Absent: a
+   * replay of an override that is no longer in force.
+   */
+  override:
+    | Override
+    | undefined;
+  /**
+   * patch is what changed in the effective policy. Empty: it was as tight already. Absent: a replay of a change that the
+   * log no longer holds.
+   */
+  patch:
+    | PolicyPatch
+    | undefined;
+  /** replayed: see UpdateResponse. */
+  replayed: boolean;
+  /** policy is the would-be effective policy. Only with validate_only. */
+  policy: GlobalPolicy | undefined;
+}
+
+/** RestoreRequest removes an override. */
+export interface RestoreRequest {
+  /** namespace is one of the server's namespaces. Empty means `default`. */
+  namespace: string;
+  /** name is the override's. Empty means `circuit-breaker`. */
+  name: string;
+  /** reason: see UpdateRequest. */
+  reason: string;
+  /**
+   * expected_version makes the restore conditional: ABORTED `VERSION_MISMATCH` if the overrides, or a field that this
+   * one limits, changed since, or if that can no longer be known.
+   */
+  expectedVersion:
+    | Version
+    | undefined;
+  /** request_id: see UpdateRequest. */
+  requestId: string;
+  /** validate_only: see UpdateRequest; the would-be policy is the effective one. */
+  validateOnly: boolean;
+}
+
+/** RestoreResponse is the outcome of a Restore. */
+export interface RestoreResponse {
+  /** version: see UpdateResponse. */
+  version:
+    | Version
+    | undefined;
+  /**
+   * patch is what changed in the effective policy: back to the base as it is now. Empty: other limits hold it, or the
+   * base is as tight. Absent: a replay of a change that the log no longer holds.
+   */
+  patch:
+    | PolicyPatch
+    | undefined;
+  /** replayed: see UpdateResponse. */
+  replayed: boolean;
+  /** policy is the would-be effective policy. Only with validate_only. */
+  policy: GlobalPolicy | undefined;
+}
+
 /** WatchRequest opens a stream. */
 export interface WatchRequest {
   /** namespace is one of the server's namespaces. Empty means `default`. */
@@ -263,7 +398,14 @@ export interface WatchRequest {
     | Duration
     | undefined;
   /** watcher says who watches, for people who look. May be absent. */
-  watcher: WatcherInfo | undefined;
+  watcher:
+    | WatcherInfo
+    | undefined;
+  /**
+   * min_version, where after is absent: the first snapshot is not older than this. As in GetRequest, but for an epoch that
+   * the store does not know, which asks for nothing.
+   */
+  minVersion: Version | undefined;
 }
 
 /** WatcherInfo describes the holder of a stream. */
@@ -279,7 +421,10 @@ export interface WatcherInfo {
  * heartbeat.
  */
 export interface WatchResponse {
-  /** version is the state after this message. */
+  /**
+   * version is the state after this message. An override that is pending changes the policy, by a patch, and not the
+   * version: a reader that holds one resumes without after.
+   */
   version:
     | Version
     | undefined;
@@ -1234,8 +1379,729 @@ export const ResetResponse: MessageFns<ResetResponse> = {
   },
 };
 
+function createBaseRollbackRequest(): RollbackRequest {
+  return {
+    namespace: "",
+    revision: 0,
+    epoch: "",
+    fields: [],
+    expectedVersion: undefined,
+    requestId: "",
+    reason: "",
+    validateOnly: false,
+  };
+}
+
+export const RollbackRequest: MessageFns<RollbackRequest> = {
+  encode(message: RollbackRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.revision !== 0) {
+      writer.uint32(16).int64(message.revision);
+    }
+    if (message.epoch !== "") {
+      writer.uint32(26).string(message.epoch);
+    }
+    for (const v of message.fields) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.expectedVersion !== undefined) {
+      Version.encode(message.expectedVersion, writer.uint32(42).fork()).join();
+    }
+    if (message.requestId !== "") {
+      writer.uint32(50).string(message.requestId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(58).string(message.reason);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(64).bool(message.validateOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RollbackRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRollbackRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.revision = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.epoch = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.fields.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.expectedVersion = Version.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RollbackRequest>, I>>(base?: I): RollbackRequest {
+    return RollbackRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RollbackRequest>, I>>(object: I): RollbackRequest {
+    const message = createBaseRollbackRequest();
+    message.namespace = object.namespace ?? "";
+    message.revision = object.revision ?? 0;
+    message.epoch = object.epoch ?? "";
+    message.fields = object.fields?.map((e) => e) || [];
+    message.expectedVersion = (object.expectedVersion !== undefined && object.expectedVersion !== null)
+      ? Version.fromPartial(object.expectedVersion)
+      : undefined;
+    message.requestId = object.requestId ?? "";
+    message.reason = object.reason ?? "";
+    message.validateOnly = object.validateOnly ?? false;
+    return message;
+  },
+};
+
+function createBaseRollbackResponse(): RollbackResponse {
+  return { version: undefined, patch: undefined, maskedFields: [], replayed: false, policy: undefined };
+}
+
+export const RollbackResponse: MessageFns<RollbackResponse> = {
+  encode(message: RollbackResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.version !== undefined) {
+      Version.encode(message.version, writer.uint32(10).fork()).join();
+    }
+    if (message.patch !== undefined) {
+      PolicyPatch.encode(message.patch, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.maskedFields) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.replayed !== false) {
+      writer.uint32(32).bool(message.replayed);
+    }
+    if (message.policy !== undefined) {
+      GlobalPolicy.encode(message.policy, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RollbackResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRollbackResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.version = Version.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.patch = PolicyPatch.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.maskedFields.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.replayed = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.policy = GlobalPolicy.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RollbackResponse>, I>>(base?: I): RollbackResponse {
+    return RollbackResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RollbackResponse>, I>>(object: I): RollbackResponse {
+    const message = createBaseRollbackResponse();
+    message.version = (object.version !== undefined && object.version !== null)
+      ? Version.fromPartial(object.version)
+      : undefined;
+    message.patch = (object.patch !== undefined && object.patch !== null)
+      ? PolicyPatch.fromPartial(object.patch)
+      : undefined;
+    message.maskedFields = object.maskedFields?.map((e) => e) || [];
+    message.replayed = object.replayed ?? false;
+    message.policy = (object.policy !== undefined && object.policy !== null)
+      ? GlobalPolicy.fromPartial(object.policy)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseOverrideRequest(): OverrideRequest {
+  return { namespace: "", name: "", limits: undefined, reason: "", ttl: undefined, requestId: "", validateOnly: false };
+}
+
+export const OverrideRequest: MessageFns<OverrideRequest> = {
+  encode(message: OverrideRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.limits !== undefined) {
+      Limits.encode(message.limits, writer.uint32(26).fork()).join();
+    }
+    if (message.reason !== "") {
+      writer.uint32(34).string(message.reason);
+    }
+    if (message.ttl !== undefined) {
+      Duration.encode(message.ttl, writer.uint32(42).fork()).join();
+    }
+    if (message.requestId !== "") {
+      writer.uint32(50).string(message.requestId);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(56).bool(message.validateOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OverrideRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOverrideRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.limits = Limits.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.ttl = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<OverrideRequest>, I>>(base?: I): OverrideRequest {
+    return OverrideRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<OverrideRequest>, I>>(object: I): OverrideRequest {
+    const message = createBaseOverrideRequest();
+    message.namespace = object.namespace ?? "";
+    message.name = object.name ?? "";
+    message.limits = (object.limits !== undefined && object.limits !== null)
+      ? Limits.fromPartial(object.limits)
+      : undefined;
+    message.reason = object.reason ?? "";
+    message.ttl = (object.ttl !== undefined && object.ttl !== null) ? Duration.fromPartial(object.ttl) : undefined;
+    message.requestId = object.requestId ?? "";
+    message.validateOnly = object.validateOnly ?? false;
+    return message;
+  },
+};
+
+function createBaseOverrideResponse(): OverrideResponse {
+  return { version: undefined, override: undefined, patch: undefined, replayed: false, policy: undefined };
+}
+
+export const OverrideResponse: MessageFns<OverrideResponse> = {
+  encode(message: OverrideResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.version !== undefined) {
+      Version.encode(message.version, writer.uint32(10).fork()).join();
+    }
+    if (message.override !== undefined) {
+      Override.encode(message.override, writer.uint32(18).fork()).join();
+    }
+    if (message.patch !== undefined) {
+      PolicyPatch.encode(message.patch, writer.uint32(26).fork()).join();
+    }
+    if (message.replayed !== false) {
+      writer.uint32(32).bool(message.replayed);
+    }
+    if (message.policy !== undefined) {
+      GlobalPolicy.encode(message.policy, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OverrideResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOverrideResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.version = Version.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.override = Override.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.patch = PolicyPatch.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.replayed = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.policy = GlobalPolicy.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<OverrideResponse>, I>>(base?: I): OverrideResponse {
+    return OverrideResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<OverrideResponse>, I>>(object: I): OverrideResponse {
+    const message = createBaseOverrideResponse();
+    message.version = (object.version !== undefined && object.version !== null)
+      ? Version.fromPartial(object.version)
+      : undefined;
+    message.override = (object.override !== undefined && object.override !== null)
+      ? Override.fromPartial(object.override)
+      : undefined;
+    message.patch = (object.patch !== undefined && object.patch !== null)
+      ? PolicyPatch.fromPartial(object.patch)
+      : undefined;
+    message.replayed = object.replayed ?? false;
+    message.policy = (object.policy !== undefined && object.policy !== null)
+      ? GlobalPolicy.fromPartial(object.policy)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRestoreRequest(): RestoreRequest {
+  return { namespace: "", name: "", reason: "", expectedVersion: undefined, requestId: "", validateOnly: false };
+}
+
+export const RestoreRequest: MessageFns<RestoreRequest> = {
+  encode(message: RestoreRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.expectedVersion !== undefined) {
+      Version.encode(message.expectedVersion, writer.uint32(34).fork()).join();
+    }
+    if (message.requestId !== "") {
+      writer.uint32(42).string(message.requestId);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(48).bool(message.validateOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RestoreRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRestoreRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.expectedVersion = Version.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RestoreRequest>, I>>(base?: I): RestoreRequest {
+    return RestoreRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RestoreRequest>, I>>(object: I): RestoreRequest {
+    const message = createBaseRestoreRequest();
+    message.namespace = object.namespace ?? "";
+    message.name = object.name ?? "";
+    message.reason = object.reason ?? "";
+    message.expectedVersion = (object.expectedVersion !== undefined && object.expectedVersion !== null)
+      ? Version.fromPartial(object.expectedVersion)
+      : undefined;
+    message.requestId = object.requestId ?? "";
+    message.validateOnly = object.validateOnly ?? false;
+    return message;
+  },
+};
+
+function createBaseRestoreResponse(): RestoreResponse {
+  return { version: undefined, patch: undefined, replayed: false, policy: undefined };
+}
+
+export const RestoreResponse: MessageFns<RestoreResponse> = {
+  encode(message: RestoreResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.version !== undefined) {
+      Version.encode(message.version, writer.uint32(10).fork()).join();
+    }
+    if (message.patch !== undefined) {
+      PolicyPatch.encode(message.patch, writer.uint32(18).fork()).join();
+    }
+    if (message.replayed !== false) {
+      writer.uint32(24).bool(message.replayed);
+    }
+    if (message.policy !== undefined) {
+      GlobalPolicy.encode(message.policy, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RestoreResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRestoreResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.version = Version.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.patch = PolicyPatch.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.replayed = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.policy = GlobalPolicy.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RestoreResponse>, I>>(base?: I): RestoreResponse {
+    return RestoreResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RestoreResponse>, I>>(object: I): RestoreResponse {
+    const message = createBaseRestoreResponse();
+    message.version = (object.version !== undefined && object.version !== null)
+      ? Version.fromPartial(object.version)
+      : undefined;
+    message.patch = (object.patch !== undefined && object.patch !== null)
+      ? PolicyPatch.fromPartial(object.patch)
+      : undefined;
+    message.replayed = object.replayed ?? false;
+    message.policy = (object.policy !== undefined && object.policy !== null)
+      ? GlobalPolicy.fromPartial(object.policy)
+      : undefined;
+    return message;
+  },
+};
+
 function createBaseWatchRequest(): WatchRequest {
-  return { namespace: "", after: undefined, delivery: 0, fields: [], heartbeatInterval: undefined, watcher: undefined };
+  return {
+    namespace: "",
+    after: undefined,
+    delivery: 0,
+    fields: [],
+    heartbeatInterval: undefined,
+    watcher: undefined,
+    minVersion: undefined,
+  };
 }
 
 export const WatchRequest: MessageFns<WatchRequest> = {
@@ -1257,6 +2123,9 @@ export const WatchRequest: MessageFns<WatchRequest> = {
     }
     if (message.watcher !== undefined) {
       WatcherInfo.encode(message.watcher, writer.uint32(50).fork()).join();
+    }
+    if (message.minVersion !== undefined) {
+      Version.encode(message.minVersion, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -1322,6 +2191,14 @@ export const WatchRequest: MessageFns<WatchRequest> = {
             message.watcher = WatcherInfo.decode(reader, reader.uint32());
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.minVersion = Version.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1350,6 +2227,9 @@ export const WatchRequest: MessageFns<WatchRequest> = {
       : undefined;
     message.watcher = (object.watcher !== undefined && object.watcher !== null)
       ? WatcherInfo.fromPartial(object.watcher)
+      : undefined;
+    message.minVersion = (object.minVersion !== undefined && object.minVersion !== null)
+      ? Version.fromPartial(object.minVersion)
       : undefined;
     return message;
   },
@@ -1747,8 +2627,9 @@ export const PolicyServiceService = {
   /**
    * Patch changes the named fields and leaves the rest. A patch that changes nothing is valid, commits
    * nothing, and answers the current version with an empty patch.
-   * INVALID_ARGUMENT `VALIDATION_FAILED`, `REQUEST_ID_REUSED`; ABORTED `VERSION_MISMATCH`; RESOURCE_EXHAUSTED
-   * `WRITE_QUEUE_FULL`; UNAVAILABLE `STORE_UNAVAILABLE` (nothing was committed) or `OUTCOME_UNKNOWN` (retry
+   * INVALID_ARGUMENT `VALIDATION_FAILED`, `REQUEST_ID_REUSED`; ABORTED `VERSION_MISMATCH`; FAILED_PRECONDITION
+   * `FIELD_MASKED` where it would replace or clear a list that an override masks, without expected_version: what was read
+   * was not the base (use add and remove, or read view BASE); RESOURCE_EXHAUSTED `WRITE_QUEUE_FULL`; UNAVAILABLE `STORE_UNAVAILABLE` (nothing was committed) or `OUTCOME_UNKNOWN` (retry
    * with the same request_id).
    */
   patch: {
@@ -1769,6 +2650,50 @@ export const PolicyServiceService = {
     requestDeserialize: (value: Buffer): ResetRequest => ResetRequest.decode(value),
     responseSerialize: (value: ResetResponse): Buffer => Buffer.from(ResetResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ResetResponse => ResetResponse.decode(value),
+  },
+  /**
+   * Rollback sets fields of the base to what they were at an earlier revision, as one new change. It never touches
+   * overrides. OUT_OF_RANGE `REVISION_COMPACTED` where the log no longer holds what came after that revision, NOT_FOUND
+   * `REVISION_UNKNOWN` where there is no such revision (yet), FAILED_PRECONDITION `EPOCH_UNKNOWN` where it is of another
+   * epoch than was said. Other errors as Patch.
+   */
+  rollback: {
+    path: "/quantumtrader.policy.v1.PolicyService/Rollback" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RollbackRequest): Buffer => Buffer.from(RollbackRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RollbackRequest => RollbackRequest.decode(value),
+    responseSerialize: (value: RollbackResponse): Buffer => Buffer.from(RollbackResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RollbackResponse => RollbackResponse.decode(value),
+  },
+  /**
+   * Override tightens the policy until it is restored, whatever is written to the base meanwhile. Without name and
+   * limits it is the circuit breaker. It acts even while the store is away: then it is in force on this replica alone,
+   * is answered `pending`, and is committed when the store is back. Call every address.
+   * INVALID_ARGUMENT `VALIDATION_FAILED`, `REQUEST_ID_REUSED`; FAILED_PRECONDITION `OVERRIDE_LOOSENS` where the name is in
+   * force and this would loosen it, `TOO_MANY_OVERRIDES`; UNAVAILABLE `STORE_UNAVAILABLE` only where no policy was loaded.
+   */
+  override: {
+    path: "/quantumtrader.policy.v1.PolicyService/Override" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: OverrideRequest): Buffer => Buffer.from(OverrideRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): OverrideRequest => OverrideRequest.decode(value),
+    responseSerialize: (value: OverrideResponse): Buffer => Buffer.from(OverrideResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): OverrideResponse => OverrideResponse.decode(value),
+  },
+  /**
+   * Restore removes an override: what holds from then on is the base as it is now, tightened by the overrides that are
+   * left. NOT_FOUND `OVERRIDE_UNKNOWN`, naming those in force; other errors as Patch.
+   */
+  restore: {
+    path: "/quantumtrader.policy.v1.PolicyService/Restore" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RestoreRequest): Buffer => Buffer.from(RestoreRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RestoreRequest => RestoreRequest.decode(value),
+    responseSerialize: (value: RestoreResponse): Buffer => Buffer.from(RestoreResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RestoreResponse => RestoreResponse.decode(value),
   },
   /**
    * Watch streams the policy and every change to it. It never loses, repeats or reorders a change; a reader
@@ -1801,13 +2726,34 @@ export interface PolicyServiceServer extends UntypedServiceImplementation {
   /**
    * Patch changes the named fields and leaves the rest. A patch that changes nothing is valid, commits
    * nothing, and answers the current version with an empty patch.
-   * INVALID_ARGUMENT `VALIDATION_FAILED`, `REQUEST_ID_REUSED`; ABORTED `VERSION_MISMATCH`; RESOURCE_EXHAUSTED
-   * `WRITE_QUEUE_FULL`; UNAVAILABLE `STORE_UNAVAILABLE` (nothing was committed) or `OUTCOME_UNKNOWN` (retry
+   * INVALID_ARGUMENT `VALIDATION_FAILED`, `REQUEST_ID_REUSED`; ABORTED `VERSION_MISMATCH`; FAILED_PRECONDITION
+   * `FIELD_MASKED` where it would replace or clear a list that an override masks, without expected_version: what was read
+   * was not the base (use add and remove, or read view BASE); RESOURCE_EXHAUSTED `WRITE_QUEUE_FULL`; UNAVAILABLE `STORE_UNAVAILABLE` (nothing was committed) or `OUTCOME_UNKNOWN` (retry
    * with the same request_id).
    */
   patch: handleUnaryCall<PatchRequest, PatchResponse>;
   /** Reset returns to a preset: lists and maps become empty. Errors as Patch. */
   reset: handleUnaryCall<ResetRequest, ResetResponse>;
+  /**
+   * Rollback sets fields of the base to what they were at an earlier revision, as one new change. It never touches
+   * overrides. OUT_OF_RANGE `REVISION_COMPACTED` where the log no longer holds what came after that revision, NOT_FOUND
+   * `REVISION_UNKNOWN` where there is no such revision (yet), FAILED_PRECONDITION `EPOCH_UNKNOWN` where it is of another
+   * epoch than was said. Other errors as Patch.
+   */
+  rollback: handleUnaryCall<RollbackRequest, RollbackResponse>;
+  /**
+   * Override tightens the policy until it is restored, whatever is written to the base meanwhile. Without name and
+   * limits it is the circuit breaker. It acts even while the store is away: then it is in force on this replica alone,
+   * is answered `pending`, and is committed when the store is back. Call every address.
+   * INVALID_ARGUMENT `VALIDATION_FAILED`, `REQUEST_ID_REUSED`; FAILED_PRECONDITION `OVERRIDE_LOOSENS` where the name is in
+   * force and this would loosen it, `TOO_MANY_OVERRIDES`; UNAVAILABLE `STORE_UNAVAILABLE` only where no policy was loaded.
+   */
+  override: handleUnaryCall<OverrideRequest, OverrideResponse>;
+  /**
+   * Restore removes an override: what holds from then on is the base as it is now, tightened by the overrides that are
+   * left. NOT_FOUND `OVERRIDE_UNKNOWN`, naming those in force; other errors as Patch.
+   */
+  restore: handleUnaryCall<RestoreRequest, RestoreResponse>;
   /**
    * Watch streams the policy and every change to it. It never loses, repeats or reorders a change; a reader
    * that falls too far behind gets one snapshot with `resync` instead. The stream ends only with an error
@@ -1856,8 +2802,9 @@ export interface PolicyServiceClient extends Client {
   /**
    * Patch changes the named fields and leaves the rest. A patch that changes nothing is valid, commits
    * nothing, and answers the current version with an empty patch.
-   * INVALID_ARGUMENT `VALIDATION_FAILED`, `REQUEST_ID_REUSED`; ABORTED `VERSION_MISMATCH`; RESOURCE_EXHAUSTED
-   * `WRITE_QUEUE_FULL`; UNAVAILABLE `STORE_UNAVAILABLE` (nothing was committed) or `OUTCOME_UNKNOWN` (retry
+   * INVALID_ARGUMENT `VALIDATION_FAILED`, `REQUEST_ID_REUSED`; ABORTED `VERSION_MISMATCH`; FAILED_PRECONDITION
+   * `FIELD_MASKED` where it would replace or clear a list that an override masks, without expected_version: what was read
+   * was not the base (use add and remove, or read view BASE); RESOURCE_EXHAUSTED `WRITE_QUEUE_FULL`; UNAVAILABLE `STORE_UNAVAILABLE` (nothing was committed) or `OUTCOME_UNKNOWN` (retry
    * with the same request_id).
    */
   patch(
@@ -1890,6 +2837,68 @@ export interface PolicyServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ResetResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Rollback sets fields of the base to what they were at an earlier revision, as one new change. It never touches
+   * overrides. OUT_OF_RANGE `REVISION_COMPACTED` where the log no longer holds what came after that revision, NOT_FOUND
+   * `REVISION_UNKNOWN` where there is no such revision (yet), FAILED_PRECONDITION `EPOCH_UNKNOWN` where it is of another
+   * epoch than was said. Other errors as Patch.
+   */
+  rollback(
+    request: RollbackRequest,
+    callback: (error: ServiceError | null, response: RollbackResponse) => void,
+  ): ClientUnaryCall;
+  rollback(
+    request: RollbackRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RollbackResponse) => void,
+  ): ClientUnaryCall;
+  rollback(
+    request: RollbackRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RollbackResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Override tightens the policy until it is restored, whatever is written to the base meanwhile. Without name and
+   * limits it is the circuit breaker. It acts even while the store is away: then it is in force on this replica alone,
+   * is answered `pending`, and is committed when the store is back. Call every address.
+   * INVALID_ARGUMENT `VALIDATION_FAILED`, `REQUEST_ID_REUSED`; FAILED_PRECONDITION `OVERRIDE_LOOSENS` where the name is in
+   * force and this would loosen it, `TOO_MANY_OVERRIDES`; UNAVAILABLE `STORE_UNAVAILABLE` only where no policy was loaded.
+   */
+  override(
+    request: OverrideRequest,
+    callback: (error: ServiceError | null, response: OverrideResponse) => void,
+  ): ClientUnaryCall;
+  override(
+    request: OverrideRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: OverrideResponse) => void,
+  ): ClientUnaryCall;
+  override(
+    request: OverrideRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: OverrideResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Restore removes an override: what holds from then on is the base as it is now, tightened by the overrides that are
+   * left. NOT_FOUND `OVERRIDE_UNKNOWN`, naming those in force; other errors as Patch.
+   */
+  restore(
+    request: RestoreRequest,
+    callback: (error: ServiceError | null, response: RestoreResponse) => void,
+  ): ClientUnaryCall;
+  restore(
+    request: RestoreRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RestoreResponse) => void,
+  ): ClientUnaryCall;
+  restore(
+    request: RestoreRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RestoreResponse) => void,
   ): ClientUnaryCall;
   /**
    * Watch streams the policy and every change to it. It never loses, repeats or reorders a change; a reader
