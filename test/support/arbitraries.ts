@@ -1,12 +1,14 @@
 import {
   type Limits,
   type ListPatch,
+  type Override,
   type PolicyPatch,
   RiskMode,
   TradingState,
 } from '@policystore/client/proto';
 import fc from 'fast-check';
 
+import { isUnlimited } from '../../server/src/domain/overrides.js';
 import type { Json, JsonObject, Policy } from '../../server/src/domain/policy.js';
 
 /** Names that parsers, stores and prototypes trip over, and that are valid all the same. */
@@ -196,3 +198,28 @@ export const {
 
 /** Values that validation refuses for their keys: code that runs before validation must survive them. */
 export const { policy: arbHostilePolicy, patch: arbHostilePatch } = hostile;
+
+/** So few that overrides meet others of the same name. */
+export const arbOverrideName = fc.constantFrom('circuit-breaker', 'ban', 'operator', 'a:b');
+
+const arbSeconds = fc.integer({ min: 1_700_000_000, max: 1_700_000_003 });
+const arbTimestamp = fc.record({
+  seconds: arbSeconds,
+  nanos: fc.constantFrom(0, 1000, 500_000_000, 999_999_000),
+});
+
+/** What validation lets through, committed; it blocks the names that small policies hold. */
+export const arbOverride: fc.Arbitrary<Override> = fc.record({
+  name: arbOverrideName,
+  limits: small.limits.filter((limits) => !isUnlimited(limits)),
+  reason: arbName,
+  actor: arbName,
+  since: arbTimestamp,
+  until: fc.option(arbTimestamp, { nil: undefined }),
+  pending: fc.constant(false),
+});
+
+/** In force together: each name once, in the order of the names. */
+export const arbOverrides: fc.Arbitrary<Override[]> = fc
+  .uniqueArray(arbOverride, { maxLength: 4, selector: ({ name }) => name })
+  .map((overrides) => overrides.sort((a, b) => (a.name < b.name ? -1 : 1)));
