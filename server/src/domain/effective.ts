@@ -1,6 +1,6 @@
-import { type Limits, type PolicyPatch, type TradingState } from '@policystore/client/proto';
+import { type PolicyPatch, type TradingState } from '@policystore/client/proto';
 
-import type { Overrides } from './overrides.js';
+import { limitsOf, type Overrides } from './overrides.js';
 import { touchedFields, trimPatch } from './patch/patch.js';
 import { TABLE } from './patch/table.js';
 import { FIELDS, type FieldName, type Policy } from './policy.js';
@@ -27,11 +27,11 @@ export function isLimited(field: FieldName): boolean {
  * fields. Without, the base itself.
  */
 export function effectivePolicy(base: Policy, overrides: Overrides): Policy {
-  return limitsOf(overrides).reduce(tighten, base);
+  return overrides.map(limitsOf).reduce(tighten, base);
 }
 
 export function effectiveState(overrides: Overrides): TradingState {
-  return limitedState(limitsOf(overrides));
+  return limitedState(overrides.map(limitsOf));
 }
 
 /** What `patch`, a change of the base, did to the effective policy, which was `before` and is `after`. */
@@ -61,8 +61,4 @@ export function maskedLists(base: Policy, effective: Policy): FieldName[] {
 function hides(visible: readonly string[], added: readonly string[] | undefined): boolean {
   const seen = new Set(visible);
   return added?.some((name) => !seen.has(name)) ?? false;
-}
-
-function limitsOf(overrides: Overrides): Limits[] {
-  return overrides.flatMap(({ limits }) => limits ?? []);
 }

@@ -9,7 +9,10 @@ import type { Policy } from './policy.js';
 export function tighten(policy: Policy, limits: Limits): Policy {
   return {
     ...policy,
-    riskMode: lower(policy.riskMode, riskModeLimit(limits)),
+    riskMode: lower(
+      policy.riskMode,
+      limits.riskMode === RiskMode.UNSPECIFIED ? undefined : knownMode(limits.riskMode),
+    ),
     allowedStrategies: fewer(
       policy.allowedStrategies,
       limits.blockAllStrategies ? policy.allowedStrategies : limits.blockStrategies,
@@ -32,21 +35,23 @@ export function limitedState(limits: readonly Limits[]): TradingState {
   return tightestState(states.filter((state) => state !== TradingState.UNSPECIFIED));
 }
 
-function knownState(state: TradingState): TradingState {
+/** A state that this server does not know comes from a newer one, and could be the strictest. */
+export function knownState(state: TradingState): TradingState {
   return state in TradingState && state !== TradingState.UNSPECIFIED ? state : TradingState.HALTED;
 }
 
-/** A mode that this server does not know comes from a newer one, and could be the strictest. */
-function riskModeLimit({ riskMode }: Limits): RiskMode | undefined {
-  if (riskMode === RiskMode.UNSPECIFIED) return undefined;
-  return riskMode in RiskMode ? riskMode : RiskMode.DEFENSIVE;
+/** As `knownState`. */
+export function knownMode(mode: RiskMode): RiskMode {
+  return mode in RiskMode && mode !== RiskMode.UNSPECIFIED ? mode : RiskMode.DEFENSIVE;
 }
 
-function lower<N extends number>(value: N, limit: N | undefined): N {
+/** The value under an upper limit; NaN and undefined do not limit. */
+export function lower<N extends number>(value: N, limit: N | undefined): N {
   return limit !== undefined && limit < value ? limit : value;
 }
 
-function higher(value: number, limit: number | undefined): number {
+/** The value over a lower limit; NaN and undefined do not limit. */
+export function higher<N extends number>(value: N, limit: N | undefined): N {
   return limit !== undefined && limit > value ? limit : value;
 }
 
