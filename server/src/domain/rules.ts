@@ -48,10 +48,10 @@ export function check(rule: Rule, value: unknown, path: Finding['path']): Findin
 }
 
 /** Counted before anything is iterated: a million bad entries are one violation. */
-export function checkCount(value: unknown, path: Finding['path']): Finding[] {
+export function checkCount(value: unknown, path: Finding['path'], max = MAX_ENTRIES): Finding[] {
   const count = countOf(value);
-  if (count <= MAX_ENTRIES) return [];
-  return [{ path, description: `must have at most ${MAX_ENTRIES} entries, got ${count}` }];
+  if (count <= max) return [];
+  return [{ path, description: `must have at most ${max} entries, got ${count}` }];
 }
 
 function countOf(value: unknown): number {

@@ -54,17 +54,19 @@ function given<Value>(value: Value | undefined, rule: (value: Value) => Finding[
   return value === undefined ? [] : rule(value);
 }
 
-function checkRiskMode(mode: RiskMode): Finding[] {
+/** @param within Where the field stands, as for `checkScalars`. */
+export function checkRiskMode(mode: RiskMode, within: Finding['path'] = []): Finding[] {
   if (mode === RiskMode.UNSPECIFIED) return [];
   // A number that the enum does not have stays a number, and is refused as one.
-  return check('risk_mode', mode in RiskMode ? RiskMode[mode] : mode, ['risk_mode']);
+  return check('risk_mode', mode in RiskMode ? RiskMode[mode] : mode, [...within, 'risk_mode']);
 }
 
-function checkScalars(
+export function checkScalars(
   values: Pick<PolicyPatch, 'maxRiskPerTrade' | 'maxPositions' | 'globalMinConfidence'>,
+  within: Finding['path'] = [],
 ): Finding[] {
   const scalar = (name: Rule, value: number | undefined): Finding[] =>
-    given(value, () => check(name, value, [name]));
+    given(value, () => check(name, value, [...within, name]));
   return [
     ...scalar('max_risk_per_trade', values.maxRiskPerTrade),
     ...scalar('max_positions', values.maxPositions),
