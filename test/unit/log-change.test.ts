@@ -101,6 +101,15 @@ describe('the line in the log about a change', () => {
     });
   }
 
+  it('does not name the scores that stay when most go', () => {
+    const ranked = { ...base, oppRankings: new Map(['A', 'B', 'C', 'D'].map((name) => [name, 0.5])) };
+    const text = line(ranked, { oppRankings: { clear: true, remove: [], put: new Map([['A', 0.5]]) } });
+    expect(text).to.equal(
+      'policy changed: default e1:42 by msc_ai: opp_rankings.B 0.5 -> none, opp_rankings.C 0.5 -> none, ' +
+        'opp_rankings.D 0.5 -> none',
+    );
+  });
+
   it('spells out a few entries and counts the rest', () => {
     const put = new Map(Array.from({ length: 10_000 }, (_, i) => [`S${i}`, 0.5]));
     const text = line(base, { oppRankings: { clear: false, remove: [], put } });
