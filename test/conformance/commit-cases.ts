@@ -2,7 +2,16 @@ import { expect } from 'chai';
 
 import { GENESIS, type Head, type PolicyStore } from '../../server/src/store/store.js';
 import { chain, entry, headOf, uniqueNamespace } from '../support/store-builders.js';
-import { append, commitConflict, commitOk, following, idsOf, listOf, type Backend } from './harness.js';
+import {
+  append,
+  commitConflict,
+  commitOk,
+  contents,
+  following,
+  idsOf,
+  listOf,
+  type Backend,
+} from './harness.js';
 
 const ALL = { maxEntries: Infinity, maxBytes: Infinity };
 
@@ -73,7 +82,7 @@ export function commitCases(backend: Backend): void {
       const namespace = uniqueNamespace();
       const first = entry(GENESIS, [['f', 'kept']]);
       await commitOk(store, namespace, GENESIS, [first]);
-      const before = await store.load(namespace, ALL);
+      const before = await contents(store, namespace);
 
       await commitConflict(
         store,
@@ -87,7 +96,7 @@ export function commitCases(backend: Backend): void {
         })),
       );
 
-      expect(await store.load(namespace, ALL)).to.deep.equal(before);
+      expect(await contents(store, namespace)).to.deep.equal(before);
     });
 
     it('without entries only compares', async () => {

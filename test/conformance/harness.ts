@@ -19,6 +19,12 @@ export interface StoreHarness {
   open(bounds: LogBounds): Promise<PolicyStore>;
   /** Another connected handle on the data of the store that `open` gave last. Absent: the object itself is shared. */
   openSecond?(bounds: LogBounds): Promise<PolicyStore>;
+  /**
+   * Makes the data of the store that `open` gave last look as if what was acknowledged since its newest entry might be
+   * lost, though nothing is: to stores that are opened afterwards, and to those that are open, which may lose it and
+   * have to find it again. Absent: a store whose data lives and dies with it.
+   */
+  interrupt?(): Promise<void>;
   /** Frees what the harness itself holds, after every store was closed. */
   close?(): Promise<void>;
 }
@@ -37,6 +43,8 @@ export interface Backend {
   readonly shared: StorePair;
   /** A pair of its own; closed after the test. */
   open(bounds: LogBounds): Promise<StorePair>;
+  /** Interrupts the pair that was opened last, and waits until both handles reach their data again. */
+  readonly interrupt: (() => Promise<void>) | undefined;
 }
 
 export const ROOMY: LogBounds = { maxEntries: 100_000, maxBytes: 256 * 1024 * 1024 };
@@ -108,7 +116,7 @@ export function following(store: PolicyStore, namespace: string, after: Head = G
         first(answer);
         if (answer === 'gap') return 'gap';
         for (const next of answer.entries) {
-          expect(next.revision).to.equal((seen.at(-1)?.revision ?? after.revision) + 1);
+          expectContinues(seen.at(-1) ?? after, next);
           seen.push(next);
         }
         waiting = waiting.filter(({ count, done }) => (seen.length >= count ? (done(), false) : true));
@@ -145,6 +153,12 @@ export function following(store: PolicyStore, namespace: string, after: Head = G
   };
 }
 
+/** Expects the next revision, or in a new epoch any later one. */
+export function expectContinues(before: Head, next: Head): void {
+  if (next.epoch === before.epoch) expect(next.revision).to.equal(before.revision + 1);
+  else expect(next.revision).to.be.greaterThan(before.revision);
+}
+
 export function idsOf(entries: Iterable<Head>): string[] {
   return Array.from(entries, (entry) => entry.id);
 }
@@ -153,6 +167,12 @@ export function idsOf(entries: Iterable<Head>): string[] {
 export function listOf(entries: readonly LogEntry[] | 'reload' | { kind: 'compacted' }): readonly LogEntry[] {
   if (!Array.isArray(entries)) expect.fail(`expected entries, got ${JSON.stringify(entries)}`);
   return entries as readonly LogEntry[];
+}
+
+/** What a store holds of a namespace, without the time of the question. */
+export async function contents(store: PolicyStore, namespace: string): Promise<unknown> {
+  const checkpoint = await store.load(namespace, { maxEntries: Infinity, maxBytes: Infinity });
+  return checkpoint && { ...checkpoint, now: undefined };
 }
 
 function describe(outcome: Conflict): string {

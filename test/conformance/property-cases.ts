@@ -1,14 +1,22 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 
-import { GENESIS, type FieldWrite, type Head, type PolicyStore } from '../../server/src/store/store.js';
-import { chain, foldWrites, headOf, uniqueNamespace } from '../support/store-builders.js';
+import {
+  GENESIS,
+  type FieldWrite,
+  type Head,
+  type NewEntry,
+  type PolicyStore,
+} from '../../server/src/store/store.js';
+import { chain, epochEntry, foldWrites, headOf, uniqueNamespace } from '../support/store-builders.js';
 import { following, listOf, type Backend } from './harness.js';
 
 interface Step {
   readonly writer: 0 | 1;
   /** Whether to wait for the outcome before the next step begins. */
   readonly wait: boolean;
+  /** The batch begins a new epoch that leaves so many revisions out; undefined: it goes on in the epoch that is. */
+  readonly skipped: number | undefined;
   /** The writes of each entry of the batch. */
   readonly batch: readonly FieldWrite[][];
 }
@@ -20,6 +28,7 @@ const fieldWrite = fc.tuple(
 const step: fc.Arbitrary<Step> = fc.record({
   writer: fc.constantFrom(0, 1),
   wait: fc.boolean(),
+  skipped: fc.option(fc.constantFrom(0, 1, 3, 1000), { nil: undefined, freq: 3 }),
   batch: fc.array(fc.array(fieldWrite, { maxLength: 4 }), { maxLength: 4 }),
 });
 
@@ -35,10 +44,15 @@ export function propertyCases(backend: Backend): void {
           const landed = await run([store, second], namespace, steps);
 
           const checkpoint = await store.load(namespace, { maxEntries: Infinity, maxBytes: Infinity });
-          expect(checkpoint?.head.revision ?? 0).to.equal(landed);
-          const log = await follower.entries(landed);
+          const log = await follower.entries(landed.length);
+          expect(log.map(headOf)).to.deep.equal(landed);
+          expect(checkpoint?.head ?? GENESIS).to.deep.equal(landed.at(-1) ?? GENESIS);
           expect(foldWrites(log.map((e) => e.body))).to.deep.equal(checkpoint?.fields ?? new Map());
           expect(log).to.deep.equal(checkpoint?.recent ?? []);
+          const { revision: to } = checkpoint?.head ?? GENESIS;
+          const from = log[Math.floor(log.length / 2)]?.revision ?? 0;
+          const down = await store.changes(namespace, { from, to, newestFirst: true });
+          expect(listOf(down)).to.deep.equal(log.filter(({ revision }) => revision >= from).reverse());
           await follower.stop();
         }),
         { numRuns: 60 },
@@ -47,24 +61,25 @@ export function propertyCases(backend: Backend): void {
   });
 }
 
-/** Runs each writer's steps in its own order; a step that conflicts is tried again. Gives how many entries landed. */
+/** Runs each writer's steps in its own order; a step that conflicts is tried again. Gives the log. */
 async function run(
   stores: readonly [PolicyStore, PolicyStore],
   namespace: string,
   steps: readonly Step[],
-): Promise<number> {
-  let landed = 0;
+): Promise<Head[]> {
+  const landed: Head[] = [];
   const heads: [Head, Head] = [GENESIS, GENESIS];
   const queues: [Promise<void>, Promise<void>] = [Promise.resolve(), Promise.resolve()];
 
-  async function write({ writer, batch }: Step): Promise<void> {
+  async function write(next: Step): Promise<void> {
+    const { writer } = next;
     for (;;) {
       const expected = heads[writer];
-      const entries = chain(expected, batch.length, (i) => ({ writes: batch[i] ?? [] }));
+      const entries = entriesOf(next, expected);
       const outcome = await stores[writer].commit(namespace, expected, entries);
       if (outcome.kind === 'committed') {
         heads[writer] = headOf(entries.at(-1) ?? expected);
-        landed += entries.length;
+        landed.push(...entries.map(headOf));
         return;
       }
       heads[writer] = headOf(
@@ -79,4 +94,13 @@ async function run(
   }
   await Promise.all(queues);
   return landed;
+}
+
+function entriesOf({ batch, skipped }: Step, expected: Head): NewEntry[] {
+  const [first, ...more] = batch;
+  if (skipped === undefined || first === undefined) {
+    return chain(expected, batch.length, (i) => ({ writes: batch[i] ?? [] }));
+  }
+  const begin = epochEntry(expected, skipped, first);
+  return [begin, ...chain(begin, more.length, (i) => ({ writes: more[i] ?? [] }))];
 }

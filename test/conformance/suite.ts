@@ -1,10 +1,16 @@
 import type { LogBounds, PolicyStore } from '../../server/src/store/store.js';
+import { until } from '../support/process.js';
+import { ageCases } from './age-cases.js';
+import { clockCases } from './clock-cases.js';
 import { commitCases } from './commit-cases.js';
 import { conflictCases } from './conflict-cases.js';
+import { epochCases } from './epoch-cases.js';
 import { followCases } from './follow-cases.js';
 import { ROOMY, type Backend, type StoreHarness, type StorePair } from './harness.js';
+import { interruptedCases } from './interrupted-cases.js';
 import { lifecycleCases } from './lifecycle-cases.js';
 import { loadCases } from './load-cases.js';
+import { newestFirstCases } from './newest-first-cases.js';
 import { propertyCases } from './property-cases.js';
 import { trimCases } from './trim-cases.js';
 import { valueCases } from './value-cases.js';
@@ -17,12 +23,20 @@ export function describeStore(name: string, harness: StoreHarness): void {
     this.timeout(60_000);
 
     let shared: StorePair | undefined;
+    let openedLast: StorePair | undefined;
     const ofThisTest: PolicyStore[] = [];
 
     async function openPair(bounds: LogBounds): Promise<StorePair> {
       const store = await harness.open(bounds);
       const second = harness.openSecond ? await harness.openSecond(bounds) : store;
       return { store, second };
+    }
+
+    async function interrupt(): Promise<void> {
+      await harness.interrupt?.();
+      for (const store of new Set(openedLast && [openedLast.store, openedLast.second])) {
+        await until(() => store.load('any', { maxEntries: 0, maxBytes: 0 }));
+      }
     }
 
     before(async () => {
@@ -45,18 +59,26 @@ export function describeStore(name: string, harness: StoreHarness): void {
       async open(bounds) {
         const pair = await openPair(bounds);
         ofThisTest.push(...new Set([pair.second, pair.store]));
+        openedLast = pair;
         return pair;
       },
+      interrupt: harness.interrupt && (() => interrupt()),
     };
 
     loadCases(backend);
     commitCases(backend);
     conflictCases(backend);
     followCases(backend);
+    newestFirstCases(backend);
     trimCases(backend);
+    ageCases(backend);
+    clockCases(backend);
     valueCases(backend);
+    epochCases(backend);
     lifecycleCases(backend);
     propertyCases(backend);
+    // Last, since it may make every store of the backend find its data again.
+    interruptedCases(backend);
   });
 }
 

@@ -34,6 +34,11 @@ export function chain(after: Head, count: number, parts: (i: number) => EntryPar
   return entries;
 }
 
+/** An entry that continues `after` in a new epoch, and leaves `skipped` revisions out. */
+export function epochEntry(after: Head, skipped = 0, writes: readonly FieldWrite[] = []): NewEntry {
+  return { ...entry(after, writes), epoch: randomUUID(), revision: after.revision + 1 + skipped };
+}
+
 /** Just the head that an entry makes. */
 export function headOf({ epoch, revision, id }: Head): Head {
   return { epoch, revision, id };
