@@ -7,18 +7,23 @@ import {
   type RecentBounds,
 } from './store.js';
 
-/** The newest entries of one namespace, contiguous, in memory. */
+/** The newest entries of one namespace, each continuing the one before, in memory. */
 export interface LogWindow {
   /** The newest entry; before the first one, what the window was created after. */
   readonly head: Head;
   /** Revision of the oldest entry held; the next one's if there is none. */
   readonly oldest: number;
-  /** Adds entries that continue the head, then drops the oldest beyond the bounds; the newest always stays. */
-  append(entries: readonly LogEntry[]): void;
+  /**
+   * Adds entries that continue the head, then drops the oldest beyond the bounds; the newest always stays. `now`: the
+   * store's clock in microseconds.
+   */
+  append(entries: readonly LogEntry[], now: number): void;
   /** Whether all that came after `head` is held. */
   reaches(head: Head): boolean;
-  /** Entries `from` to `to`, both inclusive, cut to one page of at least one entry. */
+  /** Entries `from` to `to`, both inclusive, ascending, cut to one page of at least one entry. */
   page(from: number, to: number): LogEntry[];
+  /** Entries `to` down to `from`, both inclusive, cut to one page of at least one entry. */
+  pageDown(from: number, to: number): LogEntry[];
   /** The newest entries within the bounds, ascending. */
   newest(bounds: RecentBounds): LogEntry[];
 }
@@ -31,11 +36,14 @@ export function createLogWindow(after: Head, bounds: LogBounds): LogWindow {
   let first = 0;
   let bytes = 0;
   let base = after;
+  const maxAgeMicros = (bounds.maxAgeMs ?? Infinity) * 1000;
 
-  function drop(): void {
+  function drop(now: number): void {
     while (
       entries.length - first > 1 &&
-      (entries.length - first > bounds.maxEntries || bytes > bounds.maxBytes)
+      (entries.length - first > bounds.maxEntries ||
+        bytes > bounds.maxBytes ||
+        entryAt(first).commitTime < now - maxAgeMicros)
     ) {
       base = entryAt(first);
       bytes -= entryAt(first).body.byteLength;
@@ -53,37 +61,39 @@ export function createLogWindow(after: Head, bounds: LogBounds): LogWindow {
     return entry;
   }
 
+  /** Index of the first entry held of this revision or a later one. By halves: epochs leave revisions out. */
+  function indexFrom(revision: number): number {
+    let [low, high] = [first, entries.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (entryAt(middle).revision < revision) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
   return {
     get head() {
       return entries.at(-1) ?? base;
     },
     get oldest() {
-      return base.revision + 1;
+      return entries[first]?.revision ?? base.revision + 1;
     },
-    append(added) {
+    append(added, now) {
       for (const entry of added) {
         entries.push(entry);
         bytes += entry.body.byteLength;
       }
-      drop();
+      drop(now);
     },
-    reaches(head) {
-      if (head.id === base.id) return true;
-      return (
-        head.revision > base.revision && entries[first + head.revision - base.revision - 1]?.id === head.id
-      );
-    },
+    reaches: (head) => head.id === base.id || entries[indexFrom(head.revision)]?.id === head.id,
     page(from, to) {
-      const page: LogEntry[] = [];
-      let size = 0;
-      const end = Math.min(entries.length, first + to - base.revision);
-      for (let index = Math.max(first, first + from - base.revision - 1); index < end; index++) {
-        const entry = entryAt(index);
-        size += entry.body.byteLength;
-        if (page.length > 0 && (page.length === MAX_PAGE_ENTRIES || size > MAX_PAGE_BYTES)) break;
-        page.push(entry);
-      }
-      return page;
+      const start = indexFrom(from);
+      return withinBytes(entries.slice(start, Math.min(indexFrom(to + 1), start + MAX_PAGE_ENTRIES)));
+    },
+    pageDown(from, to) {
+      const end = indexFrom(to + 1);
+      return withinBytes(entries.slice(Math.max(indexFrom(from), end - MAX_PAGE_ENTRIES), end).reverse());
     },
     newest({ maxEntries, maxBytes }) {
       let from = entries.length;
@@ -96,4 +106,11 @@ export function createLogWindow(after: Head, bounds: LogBounds): LogWindow {
       return entries.slice(from);
     },
   };
+}
+
+/** The first entries that have room in one page; one at least. */
+function withinBytes(entries: LogEntry[]): LogEntry[] {
+  let room = MAX_PAGE_BYTES;
+  const over = entries.findIndex(({ body }, i) => (room -= body.byteLength) < 0 && i > 0);
+  return over === -1 ? entries : entries.slice(0, over);
 }

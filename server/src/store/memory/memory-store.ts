@@ -44,7 +44,8 @@ export function createMemoryStore(bounds: LogBounds, clock: Clock = systemClock)
     if (entries.length === 0) return { kind: 'committed', commitTime: known?.commitTime ?? 0 };
 
     const state = known ?? { fields: new Map(), log: createLogWindow(expected, bounds), commitTime: 0 };
-    const commitTime = Math.max(clock.wallMicros(), state.commitTime + 1);
+    const now = clock.wallMicros();
+    const commitTime = Math.max(now, state.commitTime + 1);
     for (const { writes } of entries) for (const write of writes) applyWrite(state.fields, write);
     state.log.append(
       entries.map(({ epoch, revision, id, body }, i) => ({
@@ -54,6 +55,7 @@ export function createMemoryStore(bounds: LogBounds, clock: Clock = systemClock)
         commitTime: commitTime + i,
         body,
       })),
+      now,
     );
     state.commitTime = commitTime + entries.length - 1;
     namespaces.set(namespace, state);
@@ -75,14 +77,18 @@ export function createMemoryStore(bounds: LogBounds, clock: Clock = systemClock)
             commitTime: state.commitTime,
             fields: new Map(state.fields),
             recent: state.log.newest(recent),
+            now: clock.wallMicros(),
+            // What was acknowledged is lost only together with this object.
+            interrupted: false,
           }
         );
       }),
     commit: (namespace, expected, entries) => answer(() => commit(namespace, expected, entries)),
-    changes: (namespace, { from, to }) =>
+    changes: (namespace, { from, to, newestFirst = false }) =>
       answer(() => {
         const log = namespaces.get(namespace)?.log;
         if (!log) return [];
+        if (newestFirst) return log.pageDown(from, to);
         return from < log.oldest ? { kind: 'compacted', oldest: log.oldest } : log.page(from, to);
       }),
     follow: (namespace, after, signal) => followers.follow(namespace, after, signal),
