@@ -3,6 +3,8 @@ import {
   Delivery,
   GetResponse,
   GlobalPolicy,
+  Limits,
+  type Override,
   type PolicyPatch,
   Preset,
   RiskMode,
@@ -15,15 +17,17 @@ import { expect } from 'chai';
 
 import { type Clock, systemClock } from '../../server/src/clock.js';
 import { apply, copyPolicy, emptyPatch } from '../../server/src/domain/patch/patch.js';
-import type { JsonObject, Policy } from '../../server/src/domain/policy.js';
+import type { FieldName, JsonObject, Policy } from '../../server/src/domain/policy.js';
 import { presetPolicy, presets } from '../../server/src/domain/presets.js';
 import type { LoggedChange } from '../../server/src/engine/change.js';
 import type { EngineLog } from '../../server/src/engine/engine-log.js';
 import { createEngine } from '../../server/src/engine/engine.js';
+import type { OlderStore } from '../../server/src/engine/recovery.js';
 import type {
   Engine,
   GetQuery,
   Namespace,
+  OverrideAction,
   Watcher,
   WatchOptions,
   WatchSink,
@@ -44,6 +48,8 @@ export interface EngineSetup {
   readonly clock?: Clock;
   readonly leaseMs?: number;
   readonly initial?: Policy;
+  /** Default: heal. */
+  readonly olderStore?: OlderStore;
   /** False: returns before the store was reached. */
   readonly ready?: boolean;
 }
@@ -55,7 +61,12 @@ export type LogLine =
   | { readonly event: 'storeLost'; readonly error: Error }
   | { readonly event: 'storeBack' }
   | { readonly event: 'reloaded'; readonly from: string; readonly to: string }
+  | { readonly event: 'interrupted'; readonly from: string | undefined; readonly to: string }
+  | ({ readonly event: 'recovered' } & Recovered)
+  | { readonly event: 'overridePending' | 'overrideLost'; readonly override: Override }
   | { readonly event: 'failed'; readonly error: unknown };
+
+type Recovered = Omit<Parameters<EngineLog['recovered']>[0], 'namespace'>;
 
 /** An engine that serves one namespace, with what tests ask of it. */
 export interface TestEngine {
@@ -72,6 +83,13 @@ export interface TestEngine {
   patch(patch: Partial<PolicyPatch>, parts?: WriteParts, signal?: AbortSignal): Promise<WriteOutcome>;
   update(policy: Partial<GlobalPolicy>, parts?: WriteParts): Promise<WriteOutcome>;
   reset(preset?: Preset, parts?: WriteParts): Promise<WriteOutcome>;
+  /** Without limits: the circuit breaker's. */
+  override(
+    action?: Partial<Omit<OverrideAction, 'limits'>> & { limits?: Partial<Limits> },
+    parts?: WriteParts,
+  ): Promise<WriteOutcome>;
+  restore(name?: string, parts?: WriteParts): Promise<WriteOutcome>;
+  rollback(revision: number, fields?: readonly FieldName[], parts?: WriteParts): Promise<WriteOutcome>;
   write(action: WriteAction, parts?: WriteParts, signal?: AbortSignal): Promise<WriteOutcome>;
   /** `takesMore` is the reader's, from its first message on. */
   watch(options?: Partial<WatchOptions>, takesMore?: () => boolean): Reader;
@@ -82,6 +100,7 @@ export type WriteParts = Partial<Omit<WriteRequest, 'action' | 'actor'>> & { rea
 
 export async function startEngine(setup: EngineSetup = {}): Promise<TestEngine> {
   const { clock = systemClock, leaseMs = 10_000, initial = presetPolicy('default'), ready = true } = setup;
+  const { olderStore = 'heal' } = setup;
   const store = setup.store ?? createMemoryStore(ROOMY, clock);
   const log: LogLine[] = [];
   const engine = createEngine({
@@ -91,6 +110,7 @@ export async function startEngine(setup: EngineSetup = {}): Promise<TestEngine> 
     leaseMs,
     initial,
     defaults: presets.default,
+    olderStore,
     log: recordInto(log),
   });
   if (ready) await engine.ready;
@@ -126,6 +146,13 @@ export async function startEngine(setup: EngineSetup = {}): Promise<TestEngine> 
     update: (policy, parts) =>
       write({ kind: 'update', policy: { ...GlobalPolicy.create(), ...policy } }, parts),
     reset: (preset = Preset.UNSPECIFIED, parts = {}) => write({ kind: 'reset', preset }, parts),
+    override({ name = '', limits, ttlMs } = {}, parts = {}) {
+      const whole = limits && { ...Limits.create(), ...limits };
+      return write({ kind: 'override', name, limits: whole, ttlMs }, { reason: 'test', ...parts });
+    },
+    restore: (name = '', parts = {}) => write({ kind: 'restore', name }, parts),
+    rollback: (revision, fields = [], parts = {}) =>
+      write({ kind: 'rollback', to: { revision, epoch: '' }, fields }, parts),
     write,
     watch(options = {}, takesMore = () => true) {
       const reader = new Reader();
@@ -303,6 +330,10 @@ function recordInto(log: LogLine[]): EngineLog {
     storeLost: ({ error }) => log.push({ event: 'storeLost', error }),
     storeBack: () => log.push({ event: 'storeBack' }),
     reloaded: ({ from, to }) => log.push({ event: 'reloaded', from, to }),
+    interrupted: ({ from, to }) => log.push({ event: 'interrupted', from, to }),
+    recovered: ({ namespace: _, ...event }) => log.push({ event: 'recovered', ...event }),
+    overridePending: ({ override }) => log.push({ event: 'overridePending', override }),
+    overrideLost: ({ override }) => log.push({ event: 'overrideLost', override }),
     failed: ({ error }) => log.push({ event: 'failed', error }),
   };
 }

@@ -1,52 +1,66 @@
-import { ChangeKind, type GlobalPolicy } from '@policystore/client/proto';
+import type { GlobalPolicy, Version } from '@policystore/client/proto';
 
+import {
+  effectivePatch,
+  effectivePolicy,
+  effectiveState,
+  maskedFields,
+  maskedLists,
+} from '../domain/effective.js';
 import { MAX_ENCODED_BYTES } from '../domain/encode.js';
-import { fieldWrites } from '../domain/fields.js';
-import { type Applied, copyPolicy } from '../domain/patch/patch.js';
+import { changeOverrides, findOverride, type Overrides } from '../domain/overrides.js';
+import { type Applied, copyPolicy, emptyPatch } from '../domain/patch/patch.js';
+import type { FieldName, Policy } from '../domain/policy.js';
 import { validateResult } from '../domain/validate.js';
 import { invalid, PolicyError } from '../errors.js';
-import type { Head } from '../store/store.js';
-import { formatVersion, type ProposedChange, proposeChange, timestamp } from './change.js';
-import type { FieldRevisions } from './field-revisions.js';
+import { type Authorship, formatVersion, type ProposedChange, timestamp } from './change.js';
+import { Composer, type Part } from './composer.js';
+import type { FieldRevisions, Guarded } from './field-revisions.js';
 import type { PreparedWrite } from './prepare-write.js';
-import type { Replica } from './replica.js';
+import { mergePending, type Replica } from './replica.js';
 import type { SeenRequest } from './seen-requests.js';
+import type { BaseStep, OverridesStep } from './steps.js';
 import type { WriteOutcome } from './types.js';
 
 /** What comes of a write if the store confirms the head that it was worked out on. */
 export type Verdict =
   | { readonly kind: 'outcome'; readonly outcome: WriteOutcome }
   /** The request was committed before, as this revision. */
-  | { readonly kind: 'replay'; readonly revision: number }
+  | { readonly kind: 'replay'; readonly version: Version }
   | { readonly kind: 'refused'; readonly error: PolicyError }
   /** Nothing was asked but the confirmation. */
   | { readonly kind: 'confirmed' };
-
-const KINDS = { update: ChangeKind.UPDATE, patch: ChangeKind.PATCH, reset: ChangeKind.RESET } as const;
 
 /**
  * Works a batch of writes out on the replica's working copy, each on top of the ones before. Outside of one
  * synchronous turn the working copy is the committed state: `undo` before giving control back.
  */
 export class Draft {
-  readonly changes: ProposedChange[] = [];
-  /** Size of the proposed log entries in bytes. */
-  size = 0;
   readonly #replica: Replica;
+  readonly #composer: Composer;
   readonly #inverses: Applied['inverse'][] = [];
   readonly #requests = new Map<string, SeenRequest>();
   readonly #fieldRevisions: FieldRevisions;
-  #head: Head;
 
   constructor(replica: Replica) {
     this.#replica = replica;
-    this.#head = replica.head;
+    this.#composer = new Composer(replica.base, replica.overrides, replica.head);
     this.#fieldRevisions = replica.fieldRevisions.fork();
   }
 
-  add(write: PreparedWrite): Verdict {
+  get changes(): readonly ProposedChange[] {
+    return this.#composer.changes;
+  }
+
+  /** Size of the proposed log entries in bytes. */
+  get size(): number {
+    return this.#composer.size;
+  }
+
+  /** @param accepted The write is an override that is in force here already: it cannot be refused any more. */
+  add(write: PreparedWrite, { accepted = false } = {}): Verdict {
     try {
-      return this.#add(write);
+      return this.#add(write, accepted);
     } catch (error) {
       if (error instanceof PolicyError) return { kind: 'refused', error };
       throw error;
@@ -57,34 +71,15 @@ export class Draft {
     for (const inverse of this.#inverses.splice(0).reverse()) this.#replica.base.apply(inverse);
   }
 
-  #add(write: PreparedWrite): Verdict {
-    const { request } = write;
-    const seen = request.validateOnly ? undefined : this.#seen(request.requestId);
+  #add(write: PreparedWrite, accepted: boolean): Verdict {
+    const { request, step, requestId } = write;
+    const seen = request.validateOnly ? undefined : this.#seen(requestId);
     if (seen !== undefined) {
       checkSameRequest(write, seen);
-      return { kind: 'replay', revision: seen.revision };
+      return { kind: 'replay', version: { epoch: seen.epoch, revision: seen.revision } };
     }
     this.#checkExpectedVersion(write);
-    const { base } = this.#replica;
-    const applied = base.apply(write.patchFor(base.policy));
-    this.#inverses.push(applied.inverse);
-    const violations = this.#violations(applied);
-    const policy = request.validateOnly ? this.#wouldBe() : undefined;
-    if (violations.length > 0 || request.validateOnly || applied.fields.length === 0) {
-      this.#inverses.pop();
-      base.apply(applied.inverse);
-    } else {
-      this.#propose(write, applied);
-    }
-    if (violations.length > 0) throw invalid(violations);
-    const { epoch, revision } = this.#head;
-    const outcome: WriteOutcome = {
-      version: { epoch, revision },
-      patch: applied.patch,
-      maskedFields: [],
-      replayed: false,
-      policy,
-    };
+    const outcome = step.on === 'base' ? this.#change(write, step) : this.#override(write, step, accepted);
     return { kind: 'outcome', outcome };
   }
 
@@ -93,10 +88,11 @@ export class Draft {
     return this.#requests.get(requestId) ?? this.#replica.requests.get(requestId);
   }
 
-  #checkExpectedVersion({ request, touched }: PreparedWrite): void {
+  #checkExpectedVersion({ request, step }: PreparedWrite): void {
     const expected = request.expectedVersion;
     if (expected === undefined) return;
-    const conflict = this.#fieldRevisions.conflict(expected, this.#head, touched);
+    const guarded = step.on === 'base' ? step.guarded : step.guarded(this.#composer.overrides);
+    const conflict = this.#fieldRevisions.conflict(expected, this.#composer.head, guarded);
     if (conflict === undefined) return;
     throw new PolicyError(
       'VERSION_MISMATCH',
@@ -105,43 +101,118 @@ export class Draft {
     );
   }
 
-  #violations(applied: Applied) {
+  #change(write: PreparedWrite, step: BaseStep): WriteOutcome {
+    const { base } = this.#replica;
+    const isDryRun = write.request.validateOnly;
+    const before = this.#composer.effective();
+    const masked = step.replacedLists.length > 0 ? maskedLists(base.policy, this.#inForce()) : [];
+    const applied = base.apply(step.patchFor(base.policy));
+    this.#inverses.push(applied.inverse);
+    const takeBack = (): void => {
+      this.#inverses.pop();
+      base.apply(applied.inverse);
+    };
+    const refusal = this.#violated(applied) ?? refuseMasked(write, step, masked, applied);
+    if (refusal !== undefined) {
+      takeBack();
+      throw refusal;
+    }
+    const policy = isDryRun ? this.#visible(copyPolicy(base.policy)) : undefined;
+    const visible = this.#inForce();
+    const hidden = visible === base.policy ? [] : maskedFields(applied.patch, base.policy, visible);
+    if (isDryRun || applied.fields.length === 0) takeBack();
+    else this.#propose(write, { applied, says: { rollbackTo: step.rollbackTo } }, before, applied.fields);
+    return { version: this.#version, patch: applied.patch, maskedFields: hidden, replayed: false, policy };
+  }
+
+  #override(write: PreparedWrite, step: OverridesStep, accepted: boolean): WriteOutcome {
+    const known = this.#composer.overrides;
+    const overrides = step.changeFor(known, { accepted });
+    const then = overrides === undefined ? known : changeOverrides(known, overrides);
+    const before = this.#composer.effective();
+    const after = effectivePolicy(this.#replica.base.policy, then);
+    const isDryRun = write.request.validateOnly;
+    if (overrides !== undefined && !isDryRun) this.#propose(write, { overrides }, before, ['overrides']);
+    return {
+      version: this.#version,
+      patch: effectivePatch(before, after, emptyPatch()),
+      maskedFields: [],
+      replayed: false,
+      policy: isDryRun ? this.#visible(copyPolicy(this.#inForce(then)), then) : undefined,
+      override: findOverride(then, step.name),
+    };
+  }
+
+  #propose(write: PreparedWrite, part: Part, before: Policy, guarded: readonly Guarded[]): void {
+    const { request, step, requestId, hash } = write;
+    const { actor, reason } = request;
+    const authorship: Authorship = {
+      kind: step.kind,
+      actor: actor.name,
+      reason,
+      requestId,
+      requestHash: Buffer.from(hash),
+    };
+    const change = this.#composer.add(authorship, part, before);
+    this.#fieldRevisions.changed(guarded, change.revision);
+    if (requestId !== '')
+      this.#requests.set(requestId, { epoch: change.epoch, revision: change.revision, hash });
+  }
+
+  #violated(applied: Applied): PolicyError | undefined {
     const { policy, encodedSize } = this.#replica.base;
     const violations = validateResult(policy, applied.fields);
     if (encodedSize > MAX_ENCODED_BYTES) {
       const description = `must be at most 1 MiB encoded, would be ${String(encodedSize)} bytes`;
       violations.push({ field: 'policy', description });
     }
-    return violations;
+    return violations.length > 0 ? invalid(violations) : undefined;
   }
 
-  #propose({ request, hash }: PreparedWrite, applied: Applied): void {
-    const { requestId, reason, actor, action } = request;
-    const change = proposeChange(
-      this.#head.epoch,
-      this.#head,
-      { kind: KINDS[action.kind], actor: actor.name, reason, requestId, requestHash: hash },
-      applied,
-      fieldWrites(applied, this.#replica.base.policy),
-    );
-    this.changes.push(change);
-    this.size += change.size;
-    this.#head = change;
-    this.#fieldRevisions.changed(applied.fields, change.revision);
-    if (requestId !== '') this.#requests.set(requestId, { revision: change.revision, hash });
+  /** The effective policy as readers of this replica would get it. */
+  #inForce(overrides: Overrides = this.#composer.overrides): Policy {
+    return effectivePolicy(this.#replica.base.policy, mergePending(overrides, this.#replica.pending));
   }
 
-  #wouldBe(): GlobalPolicy {
-    const { base, commitTime, tradingState, overrides } = this.#replica;
-    return { ...copyPolicy(base.policy), lastUpdated: timestamp(commitTime), tradingState, overrides };
+  get #version(): Version {
+    const { epoch, revision } = this.#composer.head;
+    return { epoch, revision };
+  }
+
+  #visible(policy: Policy, overrides = this.#composer.overrides): GlobalPolicy {
+    const { commitTime, pending } = this.#replica;
+    const inForce = mergePending(overrides, pending);
+    return {
+      ...policy,
+      lastUpdated: timestamp(commitTime),
+      tradingState: effectiveState(inForce),
+      overrides: [...inForce],
+    };
   }
 }
 
-function checkSameRequest({ request, hash }: PreparedWrite, seen: SeenRequest): void {
+/** A list as executors read it lacks what an override hides: written back, it would be lost for good. */
+function refuseMasked(
+  { request }: PreparedWrite,
+  { replacedLists }: BaseStep,
+  masked: readonly FieldName[],
+  applied: Applied,
+): PolicyError | undefined {
+  if (request.expectedVersion !== undefined) return undefined;
+  const lists = replacedLists.filter((list) => masked.includes(list) && applied.fields.includes(list));
+  if (lists.length === 0) return undefined;
+  return new PolicyError(
+    'FIELD_MASKED',
+    `an override hides a part of ${lists.join(' and ')}, and replacing it would lose that part: use add and remove, or ` +
+      'read view BASE and give its version as expected_version',
+  );
+}
+
+function checkSameRequest({ requestId, hash }: PreparedWrite, seen: SeenRequest): void {
   if (hash.equals(seen.hash)) return;
   throw new PolicyError(
     'REQUEST_ID_REUSED',
-    `request_id ${JSON.stringify(request.requestId)} was used for another write or by another identity, ` +
+    `request_id ${JSON.stringify(requestId)} was used for another write or by another identity, ` +
       `committed as revision ${String(seen.revision)}. Give every write an id of its own.`,
   );
 }

@@ -3,18 +3,21 @@ import type { Version } from '@policystore/client/proto';
 import type { FieldName } from '../domain/policy.js';
 import type { Head } from '../store/store.js';
 
+/** What an expected_version can guard: the fields of the base, and the overrides together. */
+export type Guarded = FieldName | 'overrides';
+
 /** Which revision changed each field last, as far as the log that was read reaches. Answers expected_version. */
 export class FieldRevisions {
-  readonly #last: Map<FieldName, number>;
+  readonly #last: Map<Guarded, number>;
   /** Every change after this revision is known. */
   readonly #knownAfter: number;
 
-  constructor(knownAfter: number, last: Iterable<readonly [FieldName, number]> = []) {
+  constructor(knownAfter: number, last: Iterable<readonly [Guarded, number]> = []) {
     this.#knownAfter = knownAfter;
     this.#last = new Map(last);
   }
 
-  changed(fields: readonly FieldName[], revision: number): void {
+  changed(fields: readonly Guarded[], revision: number): void {
     for (const field of fields) this.#last.set(field, revision);
   }
 
@@ -24,7 +27,7 @@ export class FieldRevisions {
   }
 
   /** Why a write on these fields must not go on from `expected`; undefined: it may. */
-  conflict(expected: Version, head: Head, fields: readonly FieldName[]): string | undefined {
+  conflict(expected: Version, head: Head, fields: readonly Guarded[]): string | undefined {
     const current = `${head.epoch}:${String(head.revision)}`;
     if (expected.epoch !== head.epoch) return `it is of another epoch than the current version ${current}`;
     if (expected.revision > head.revision) return `it is ahead of the current version ${current}`;

@@ -45,7 +45,7 @@ export class Follower {
     while (!this.#isClosed()) {
       try {
         if (!journal.loaded) {
-          await journal.open();
+          await journal.reload();
           loaded();
         }
         await this.#follow(() => {

@@ -7,12 +7,20 @@ import type { PolicyStore } from '../store/store.js';
 import { GetBytes } from './bytes/get-bytes.js';
 import type { EngineLog } from './engine-log.js';
 import { Follower } from './follower.js';
+import { Expiry } from './expiry.js';
+import { History } from './history/history.js';
 import { Journal } from './journal.js';
 import { Lease } from './lease.js';
 import { ReadBarrier } from './read-barrier.js';
+import type { OlderStore } from './recovery.js';
+import { StoreTime } from './store-time.js';
 import type {
   GetQuery,
+  HistoryPage,
+  HistoryQuery,
+  Moment,
   Namespace,
+  PastState,
   Watcher,
   WatchOptions,
   WatchSink,
@@ -30,6 +38,7 @@ export interface NamespaceOptions {
   readonly defaults: Defaults;
   /** What the namespace is created with. */
   readonly initial: Policy;
+  readonly olderStore: OlderStore;
   readonly log: EngineLog;
   readonly clock: Clock;
 }
@@ -43,18 +52,23 @@ export class ServedNamespace implements Namespace {
   readonly #barrier: ReadBarrier;
   readonly #hub: WatchHub;
   readonly #follower: Follower;
+  readonly #expiry: Expiry;
+  readonly #history: History;
 
   constructor(options: NamespaceOptions) {
     this.name = options.namespace;
     const lease = new Lease(options.leaseMs, options.clock);
-    const journal = new Journal(options);
-    const parts = { ...options, journal, lease };
+    const storeTime = new StoreTime(options.clock);
+    const journal = new Journal({ ...options, storeTime });
+    const parts = { ...options, journal, lease, storeTime };
     this.#journal = journal;
     this.#getBytes = new GetBytes(lease);
     this.#writer = new Writer(parts);
     this.#barrier = new ReadBarrier({ ...parts, writer: this.#writer });
     this.#hub = new WatchHub({ ...parts, barrier: this.#barrier });
     this.#follower = new Follower(parts);
+    this.#history = new History(parts);
+    this.#expiry = new Expiry({ ...parts, writer: this.#writer });
   }
 
   get ready(): boolean {
@@ -75,8 +89,18 @@ export class ServedNamespace implements Namespace {
     return waits ? this.#getLater(query) : this.#answer(query);
   }
 
-  write(request: WriteRequest, signal?: AbortSignal): Promise<WriteOutcome> {
-    return this.#writer.write(request, signal);
+  async write(request: WriteRequest, signal?: AbortSignal): Promise<WriteOutcome> {
+    const { action } = request;
+    const past = action.kind === 'rollback' ? await this.#history.base(action.to) : undefined;
+    return this.#writer.write(request, signal, past);
+  }
+
+  changes(query: HistoryQuery): Promise<HistoryPage> {
+    return this.#history.changes(query);
+  }
+
+  at(moment: Moment): Promise<PastState> {
+    return this.#history.at(moment);
   }
 
   watch(options: WatchOptions, sink: WatchSink): Watcher {
@@ -86,6 +110,7 @@ export class ServedNamespace implements Namespace {
   /** Streams are told first; then what is queued is settled; then the store is let go. */
   async close(): Promise<void> {
     this.#hub.close();
+    this.#expiry.close();
     await this.#writer.close();
     await this.#follower.close();
   }
@@ -99,7 +124,9 @@ export class ServedNamespace implements Namespace {
   #answer({ view, ifVersionNot }: GetQuery): Buffer {
     const { replica } = this.#journal;
     const { epoch, revision } = replica.head;
-    const isKnown = ifVersionNot?.epoch === epoch && ifVersionNot.revision === revision;
+    // What is pending changes the policy and not its version.
+    const isKnown =
+      replica.pending.length === 0 && ifVersionNot?.epoch === epoch && ifVersionNot.revision === revision;
     return isKnown ? this.#getBytes.notModified(replica) : this.current(view);
   }
 }

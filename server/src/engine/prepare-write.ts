@@ -1,41 +1,40 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 
 import { GlobalPolicy, PolicyPatch, Preset } from '@policystore/client/proto';
 
-import { completeUpdate, type Defaults } from '../domain/defaults.js';
 import { canonicalText } from '../domain/canonical-text.js';
 import { MAX_ENCODED_BYTES } from '../domain/encode.js';
-import { diff, touchedFields } from '../domain/patch/patch.js';
-import { FIELDS, type FieldName, type Policy } from '../domain/policy.js';
-import { presetPolicy } from '../domain/presets.js';
 import { validatePatch, validatePolicy } from '../domain/validate.js';
+import { validateName, validateOverride } from '../domain/validate-override.js';
 import type { Violation } from '../domain/violation.js';
 import { invalid } from '../errors.js';
+import { planStep, type Step, type StepContext } from './steps.js';
 import type { WriteAction, WriteRequest } from './types.js';
 
 /** A write whose own content is valid: what is left depends on the policy it meets. */
 export interface PreparedWrite {
   readonly request: WriteRequest;
-  /** The fields that expected_version guards. */
-  readonly touched: readonly FieldName[];
+  /** Empty: a retry is a new write. An override that may be pending always has one, so that it is committed once. */
+  readonly requestId: string;
+  readonly step: Step;
   readonly size: number;
-  /** Over payload and identity; empty without a request_id. */
+  /** Over payload and identity; empty without a request id. */
   readonly hash: Buffer;
-  /** The patch that does it to `current`. */
-  patchFor(current: Policy): PolicyPatch;
 }
 
 /** @throws PolicyError VALIDATION_FAILED with every violated field. */
-export function prepareWrite(request: WriteRequest, defaults: Defaults): PreparedWrite {
+export function prepareWrite(request: WriteRequest, context: StepContext): PreparedWrite {
   const { action } = request;
   const payload = encodePayload(action);
-  const violations = [...sizeViolations(action, payload.length), ...validateAction(action)];
+  const violations = [...sizeViolations(action, payload.length), ...validateAction(request)];
   if (violations.length > 0) throw invalid(violations);
+  const requestId = action.kind === 'override' && request.requestId === '' ? randomUUID() : request.requestId;
   return {
     request,
-    ...planAction(action, defaults),
+    requestId,
+    step: planStep(request, context),
     size: payload.length,
-    hash: request.requestId === '' ? Buffer.alloc(0) : hashOf(request),
+    hash: requestId === '' ? Buffer.alloc(0) : hashOf(request),
   };
 }
 
@@ -47,51 +46,34 @@ function encodePayload(action: WriteAction): Uint8Array {
       return PolicyPatch.encode(action.patch).finish();
     case 'reset':
       return Buffer.from(Preset[action.preset]);
+    case 'rollback':
+    case 'override':
+    case 'restore':
+    case 'expire':
+      return Buffer.from(canonicalText(action));
   }
 }
 
 function sizeViolations(action: WriteAction, size: number): Violation[] {
   if (size <= MAX_ENCODED_BYTES) return [];
-  const field = action.kind === 'update' ? 'policy' : 'patch';
+  const field = action.kind === 'update' ? 'policy' : action.kind;
   return [{ field, description: `must be at most 1 MiB encoded, got ${String(size)} bytes` }];
 }
 
-function validateAction(action: WriteAction): Violation[] {
+function validateAction({ action, reason }: WriteRequest): Violation[] {
   switch (action.kind) {
     case 'update':
       return validatePolicy(action.policy);
     case 'patch':
       return validatePatch(action.patch);
+    case 'override':
+      return validateOverride({ ...action, reason });
+    case 'restore':
+      return validateName(action.name);
     case 'reset':
+    case 'rollback':
+    case 'expire':
       return [];
-  }
-}
-
-function planAction(action: WriteAction, defaults: Defaults): Pick<PreparedWrite, 'touched' | 'patchFor'> {
-  switch (action.kind) {
-    case 'update': {
-      const target = completeUpdate(action.policy, defaults);
-      return { touched: FIELDS, patchFor: (current) => diff(current, target) };
-    }
-    case 'patch':
-      return { touched: touchedFields(action.patch), patchFor: () => action.patch };
-    case 'reset': {
-      const target = resetTarget(action.preset, defaults);
-      return { touched: FIELDS, patchFor: (current) => diff(current, target) };
-    }
-  }
-}
-
-function resetTarget(preset: Preset, defaults: Defaults): Policy {
-  switch (preset) {
-    case Preset.BALANCED:
-      return presetPolicy('default');
-    case Preset.CONSERVATIVE:
-      return presetPolicy('conservative');
-    case Preset.AGGRESSIVE:
-      return presetPolicy('aggressive');
-    case Preset.UNSPECIFIED:
-      return { ...presetPolicy('default'), ...defaults };
   }
 }
 

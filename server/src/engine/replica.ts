@@ -1,39 +1,67 @@
-import type { Limits, Override, TradingState, Version } from '@policystore/client/proto';
+import type { Override, TradingState, Version } from '@policystore/client/proto';
 
+import { effectivePatch, effectivePolicy, effectiveState } from '../domain/effective.js';
 import { policyFromFields } from '../domain/fields.js';
+import { overridesFromFields } from '../domain/override-fields.js';
+import { changeOverrides, findOverride, joinOverrides, type Overrides } from '../domain/overrides.js';
+import { emptyPatch } from '../domain/patch/patch.js';
 import type { Policy } from '../domain/policy.js';
-import { limitedState, tighten } from '../domain/tighten.js';
 import { WorkingCopy } from '../domain/working-copy.js';
 import { type Checkpoint, type Head, StoreUnusable } from '../store/store.js';
 import { PolicyBytes } from './bytes/policy-bytes.js';
-import { decodeEntry, type LoggedChange } from './change.js';
+import { decodeEntry, type Effect, effectOf, type LoggedChange } from './change.js';
 import { FieldRevisions } from './field-revisions.js';
+import { Lineage } from './lineage.js';
 import { RecentChanges } from './recent-changes.js';
 import { SeenRequests } from './seen-requests.js';
 
 /** A watcher further behind than this gets a resync. */
 const RECENT = { maxChanges: 4096, maxBytes: 8 * 1024 * 1024 };
 
-/** One namespace in memory: the fold of its log up to the head. */
+/** An override that is in force here and not yet in the store. */
+export interface PendingOverride {
+  /** Of the write that will commit it. */
+  readonly requestId: string;
+  readonly override: Override;
+}
+
+/**
+ * One namespace in memory: the fold of its log up to the head, and what is in force here beside it. While an override is
+ * pending, readers of this replica see another effective policy than the log's: then it is `apart`.
+ */
 export class Replica {
   readonly base: WorkingCopy;
   readonly baseBytes: PolicyBytes;
   readonly recent = new RecentChanges(RECENT);
   readonly requests = new SeenRequests();
   readonly fieldRevisions: FieldRevisions;
-  /** The active overrides; none can be made yet. */
-  readonly overrides: Override[] = [];
+  readonly lineage = new Lineage();
   #head: Head;
   #commitTime: number;
+  #overrides: Overrides;
+  #pending: readonly PendingOverride[];
+  #inForce: Overrides;
+  #effective: Policy;
+  readonly #effectiveBytes: PolicyBytes;
+  #state = {};
+  /** What readers of this replica saw since it is apart. */
+  #apart: RecentChanges | undefined;
 
-  constructor(checkpoint: Checkpoint) {
+  constructor(checkpoint: Checkpoint, pending: readonly PendingOverride[] = []) {
     this.#head = checkpoint.head;
     this.#commitTime = checkpoint.commitTime;
-    this.base = new WorkingCopy(readPolicy(checkpoint));
-    this.baseBytes = new PolicyBytes(this.base.policy);
+    const { policy, overrides } = readState(checkpoint);
+    this.base = new WorkingCopy(policy);
+    this.baseBytes = new PolicyBytes(() => this.base.policy);
+    this.#effectiveBytes = new PolicyBytes(() => this.#effective, this.baseBytes);
+    this.#overrides = overrides;
     const oldest = checkpoint.recent[0]?.revision ?? checkpoint.head.revision + 1;
     this.fieldRevisions = new FieldRevisions(oldest - 1);
     for (const entry of checkpoint.recent) this.#remember(decodeEntry(entry));
+    this.#pending = pending.filter(({ requestId }) => this.requests.get(requestId) === undefined);
+    if (this.#pending.length > 0) this.#apart = new RecentChanges(RECENT);
+    this.#inForce = mergePending(overrides, this.#pending);
+    this.#effective = effectivePolicy(policy, this.#inForce);
   }
 
   get head(): Head {
@@ -49,29 +77,50 @@ export class Replica {
     return { epoch: this.#head.epoch, revision: this.#head.revision };
   }
 
-  /** Whether this state is `version` or a later one of the same epoch. */
-  reaches({ epoch, revision }: Version): boolean {
-    return this.#head.epoch === epoch && this.#head.revision >= revision;
+  /** Another object whenever anything that readers see has changed. */
+  get state(): object {
+    return this.#state;
   }
 
-  /** The base policy tightened by the active overrides; the same object while none is active. */
+  /** Whether this state is `version`, or continues it. */
+  reaches({ epoch, revision }: Version): boolean {
+    const reached = epoch === this.#head.epoch ? this.#head.revision : this.lineage.end(epoch);
+    return reached !== undefined && revision <= reached;
+  }
+
+  /** Whether the history of this state has the entry, as far as it is known. */
+  includes(entry: Head): boolean {
+    return this.reaches(entry) && (this.recent.at(entry.revision)?.id ?? entry.id) === entry.id;
+  }
+
+  /** The overrides of the log. */
+  get overrides(): Overrides {
+    return this.#overrides;
+  }
+
+  get pending(): readonly PendingOverride[] {
+    return this.#pending;
+  }
+
+  /** The overrides of the log and those that are pending. */
+  get inForce(): Overrides {
+    return this.#inForce;
+  }
+
+  /** The base policy tightened by the overrides in force; the same object while there is none. */
   get effective(): Policy {
-    return this.#limits.reduce(tighten, this.base.policy);
+    return this.#effective;
   }
 
   get effectiveBytes(): PolicyBytes {
-    return this.overrides.length === 0 ? this.baseBytes : new PolicyBytes(this.effective);
+    return this.#inForce.length === 0 ? this.baseBytes : this.#effectiveBytes;
   }
 
   get tradingState(): TradingState {
-    return limitedState(this.#limits);
+    return effectiveState(this.#inForce);
   }
 
-  get #limits(): Limits[] {
-    return this.overrides.flatMap(({ limits }) => limits ?? []);
-  }
-
-  /** Takes the change that follows the head. */
+  /** Takes the change that follows the head. A pending override that it commits is pending no more. */
   fold(change: LoggedChange): void {
     if (change.revision !== this.#head.revision + 1 || change.change.previous !== this.#head.id) {
       throw new Error(
@@ -79,23 +128,94 @@ export class Replica {
           `revision ${String(this.#head.revision)} (${this.#head.id})`,
       );
     }
-    this.base.apply(change.patch);
-    this.baseBytes.changed(change.patch);
+    const before = this.#apart && { ...this.#effective };
+    this.base.apply(change.base.patch);
+    this.baseBytes.changed(change.base.patch);
+    if (change.overrides !== undefined) this.#overrides = changeOverrides(this.#overrides, change.overrides);
+    this.#pending = without(this.#pending, change.change.requestId);
+    this.#tighten();
     this.#head = { epoch: change.epoch, revision: change.revision, id: change.id };
     this.#commitTime = change.commitTime;
     this.#remember(change);
+    if (before === undefined) {
+      this.#effectiveBytes.changed(change.effective.patch);
+      return;
+    }
+    const effective = effectOf(effectivePatch(before, this.#effective, change.base.patch));
+    this.#effectiveBytes.changed(effective.patch);
+    this.#apart?.push({ ...change, effective });
+  }
+
+  /** Puts an override in force that is not in the log. Answers what that did to the effective policy. */
+  pend(pending: PendingOverride): Effect {
+    this.#apart ??= new RecentChanges(RECENT);
+    return this.#setPending([...without(this.#pending, pending.requestId), pending]);
+  }
+
+  /** Forgets a pending override. Answers what that did to the effective policy. */
+  unpend(requestId: string): Effect {
+    return this.#setPending(without(this.#pending, requestId));
+  }
+
+  get isApart(): boolean {
+    return this.#apart !== undefined;
+  }
+
+  /** Ends being apart, if nothing is pending any more. True: it has just ended. */
+  rejoin(): boolean {
+    if (this.#apart === undefined || this.#pending.length > 0) return false;
+    this.#apart = undefined;
+    return true;
+  }
+
+  /** The change that made `revision`, as readers of this replica get it. Undefined: it cannot be told any more. */
+  delivered(revision: number): LoggedChange | undefined {
+    return (this.#apart ?? this.recent).at(revision);
+  }
+
+  #setPending(pending: readonly PendingOverride[]): Effect {
+    const before = { ...this.#effective };
+    this.#pending = pending;
+    this.#tighten();
+    const effect = effectOf(effectivePatch(before, this.#effective, emptyPatch()));
+    this.#effectiveBytes.changed(effect.patch);
+    return effect;
+  }
+
+  #tighten(): void {
+    this.#inForce = mergePending(this.#overrides, this.#pending);
+    this.#effective = effectivePolicy(this.base.policy, this.#inForce);
+    this.#state = {};
   }
 
   #remember(change: LoggedChange): void {
     this.recent.push(change);
     this.requests.fold(change);
-    this.fieldRevisions.changed(change.fields, change.revision);
+    this.fieldRevisions.changed(change.base.fields, change.revision);
+    if (change.overrides !== undefined) this.fieldRevisions.changed(['overrides'], change.revision);
+    this.lineage.fold(change);
   }
 }
 
-function readPolicy({ head, fields }: Checkpoint): Policy {
+function without(pending: readonly PendingOverride[], requestId: string): readonly PendingOverride[] {
+  return pending.some((each) => each.requestId === requestId)
+    ? pending.filter((each) => each.requestId !== requestId)
+    : pending;
+}
+
+/** What is pending and what the log has under the same name are in force together. */
+export function mergePending(overrides: Overrides, pending: readonly PendingOverride[]): Overrides {
+  return pending.reduce((inForce, { override }) => {
+    const logged = findOverride(inForce, override.name);
+    const joined = logged === undefined ? override : joinOverrides(logged, override);
+    return changeOverrides(inForce, { before: [], after: [{ ...joined, pending: true }] });
+  }, overrides);
+}
+
+/** @throws StoreUnusable naming what cannot be read. */
+export function readState({ head, fields }: Checkpoint): { policy: Policy; overrides: Overrides } {
   try {
-    return policyFromFields(fields);
+    return { policy: policyFromFields(fields), overrides: overridesFromFields(fields) };
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new StoreUnusable(`the state at revision ${head.revision} cannot be read: ${message}`, { cause });

@@ -5,6 +5,7 @@ const MAX_AGE_MICROS = 10 * 60 * 1_000_000;
 const MAX_CHANGES = 100_000;
 
 export interface SeenRequest {
+  readonly epoch: string;
   readonly revision: number;
   readonly hash: Uint8Array;
 }
@@ -20,12 +21,12 @@ export class SeenRequests {
     return this.#seen.get(requestId);
   }
 
-  fold({ change, revision, commitTime }: LoggedChange): void {
+  fold({ change, epoch, revision, commitTime }: LoggedChange): void {
     if (change.requestId !== '') {
       this.#seen.delete(change.requestId);
       // A copy of its own: short Buffers are views of shared blocks of 8 KiB, which each would keep from being freed.
       const hash = new Uint8Array(change.requestHash);
-      this.#seen.set(change.requestId, { revision, hash, commitTime });
+      this.#seen.set(change.requestId, { epoch, revision, hash, commitTime });
     }
     for (const [id, oldest] of this.#seen) {
       if (oldest.commitTime >= commitTime - MAX_AGE_MICROS && oldest.revision > revision - MAX_CHANGES) break;

@@ -33,7 +33,9 @@ export type WriteAction =
   /** `fields` empty: all. */
   | { readonly kind: 'rollback'; readonly to: RevisionName; readonly fields: readonly FieldName[] }
   | OverrideAction
-  | { readonly kind: 'restore'; readonly name: string };
+  | { readonly kind: 'restore'; readonly name: string }
+  /** The engine's own: ends an override whose time is over. */
+  | { readonly kind: 'expire'; readonly name: string };
 
 export interface OverrideAction {
   readonly kind: 'override';

@@ -1,3 +1,5 @@
+import { ChangeKind } from '@policystore/client/proto';
+
 import { PolicyError, shuttingDown } from '../errors.js';
 import type { Verdict } from './draft.js';
 import type { PreparedWrite } from './prepare-write.js';
@@ -9,34 +11,34 @@ export const MAX_BATCH = { writes: 256, bytes: 1024 * 1024 };
 /** A caller that waits for its verdict; without a write it asks only for the store's confirmation. */
 export interface Waiting {
   readonly write: PreparedWrite | undefined;
+  readonly verdict: Promise<Verdict>;
   readonly resolve: (verdict: Verdict) => void;
   readonly reject: (error: Error) => void;
+  /** The request id of the override that is in force here for it, pending: it was answered, and must be committed. */
+  pending: string | undefined;
 }
 
-/** Writes in order of arrival, bounded. */
+/** Writes in order of arrival, bounded; overrides come first, and are not bounded. */
 export class WriteQueue {
   #waiting: Waiting[] = [];
   /** The one that all who wait for a confirmation share, until it leaves the queue. */
-  #confirmation: Promise<Verdict> | undefined;
+  #confirmation: Waiting | undefined;
   #bytes = 0;
   #closed = false;
 
   /** @throws PolicyError WRITE_QUEUE_FULL, SHUTTING_DOWN. */
-  push(write: PreparedWrite, signal?: AbortSignal): Promise<Verdict> {
+  push(write: PreparedWrite, signal?: AbortSignal): Waiting {
     if (this.#closed) throw shuttingDown();
-    signal?.throwIfAborted();
-    if (this.#waiting.length >= MAX_QUEUED.writes || this.#bytes + write.size > MAX_QUEUED.bytes) {
-      const text = `${String(this.#waiting.length)} writes wait for the store already; slow down`;
-      throw new PolicyError('WRITE_QUEUE_FULL', text, { retryAfterMs: 200 });
-    }
-    return new Promise<Verdict>((resolve, reject) => {
-      const waiting: Waiting = { write, resolve, reject };
-      this.#waiting.push(waiting);
-      this.#bytes += write.size;
-      signal?.addEventListener('abort', () => {
-        if (this.#remove(waiting)) reject(signal.reason as Error);
-      });
+    const isUrgent = isOverride(write);
+    if (!isUrgent) this.#refuseExcess(write, signal);
+    const waiting = createWaiting(write);
+    const place = isUrgent ? this.#waiting.findIndex((other) => !isOverride(other.write)) : -1;
+    this.#waiting.splice(place < 0 ? this.#waiting.length : place, 0, waiting);
+    this.#bytes += write.size;
+    signal?.addEventListener('abort', () => {
+      if (this.remove(waiting)) waiting.reject(signal.reason as Error);
     });
+    return waiting;
   }
 
   /**
@@ -45,10 +47,11 @@ export class WriteQueue {
    */
   pushConfirmation(): Promise<Verdict> {
     if (this.#closed) throw shuttingDown();
-    this.#confirmation ??= new Promise((resolve, reject) => {
-      this.#waiting.push({ write: undefined, resolve, reject });
-    });
-    return this.#confirmation;
+    if (this.#confirmation === undefined) {
+      this.#confirmation = createWaiting(undefined);
+      this.#waiting.push(this.#confirmation);
+    }
+    return this.#confirmation.verdict;
   }
 
   /** The next batch, oldest first; empty when nothing waits. */
@@ -69,8 +72,34 @@ export class WriteQueue {
     for (const { write } of waiting) this.#bytes += write?.size ?? 0;
   }
 
-  takeAll(): Waiting[] {
-    return this.#removed(this.#waiting.splice(0));
+  /** All but the pending overrides, which stay. */
+  takeRefusable(): Waiting[] {
+    const all = this.#waiting;
+    this.#waiting = all.filter(({ pending }) => pending !== undefined);
+    return this.#removed(all.filter(({ pending }) => pending === undefined));
+  }
+
+  /** The pending overrides that are not committed yet. */
+  takePending(): Waiting[] {
+    const all = this.#waiting;
+    this.#waiting = all.filter(({ pending }) => pending === undefined);
+    return this.#removed(all.filter(({ pending }) => pending !== undefined));
+  }
+
+  /** False: it is not waiting any more. */
+  remove(waiting: Waiting): boolean {
+    const index = this.#waiting.indexOf(waiting);
+    if (index < 0) return false;
+    this.#removed(this.#waiting.splice(index, 1));
+    return true;
+  }
+
+  get hasPending(): boolean {
+    return this.#waiting.some(({ pending }) => pending !== undefined);
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
   }
 
   /** Refuses what comes from now on. */
@@ -78,11 +107,11 @@ export class WriteQueue {
     this.#closed = true;
   }
 
-  #remove(waiting: Waiting): boolean {
-    const index = this.#waiting.indexOf(waiting);
-    if (index < 0) return false;
-    this.#removed(this.#waiting.splice(index, 1));
-    return true;
+  #refuseExcess(write: PreparedWrite, signal: AbortSignal | undefined): void {
+    signal?.throwIfAborted();
+    if (this.#waiting.length < MAX_QUEUED.writes && this.#bytes + write.size <= MAX_QUEUED.bytes) return;
+    const text = `${String(this.#waiting.length)} writes wait for the store already; slow down`;
+    throw new PolicyError('WRITE_QUEUE_FULL', text, { retryAfterMs: 200 });
   }
 
   #removed(waiting: Waiting[]): Waiting[] {
@@ -92,4 +121,17 @@ export class WriteQueue {
     }
     return waiting;
   }
+}
+
+function isOverride(write: PreparedWrite | undefined): boolean {
+  return write?.step.kind === ChangeKind.OVERRIDE;
+}
+
+function createWaiting(write: PreparedWrite | undefined): Waiting {
+  let settle: Pick<Waiting, 'resolve' | 'reject'> | undefined;
+  const verdict = new Promise<Verdict>((resolve, reject) => {
+    settle = { resolve, reject };
+  });
+  if (settle === undefined) throw new Error('a promise calls its executor at once');
+  return { write, verdict, ...settle, pending: undefined };
 }

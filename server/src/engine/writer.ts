@@ -1,5 +1,11 @@
+import { randomUUID } from 'node:crypto';
+
+import type { PolicyPatch } from '@policystore/client/proto';
+
 import type { Clock } from '../clock.js';
 import type { Defaults } from '../domain/defaults.js';
+import { findOverride } from '../domain/overrides.js';
+import { emptyPatch } from '../domain/patch/patch.js';
 import { internal, PolicyError } from '../errors.js';
 import {
   type Committed,
@@ -14,20 +20,27 @@ import { Draft, type Verdict } from './draft.js';
 import type { EngineLog } from './engine-log.js';
 import type { Journal } from './journal.js';
 import type { Lease } from './lease.js';
-import { prepareWrite } from './prepare-write.js';
+import { type PreparedWrite, prepareWrite } from './prepare-write.js';
+import type { Replica } from './replica.js';
 import { replayedOutcome } from './replayed-outcome.js';
+import type { StepContext } from './steps.js';
+import type { StoreTime } from './store-time.js';
 import type { WriteOutcome, WriteRequest } from './types.js';
 import { MAX_BATCH, type Waiting, WriteQueue } from './write-queue.js';
 
 /** How long a batch is tried while the store does not answer. */
 const PATIENCE_MS = 2000;
-const RETRY_MS = 50;
+/** Pauses between tries, in milliseconds; each is jittered. */
+const RETRY = { first: 50, most: 1000 };
+/** How long an override waits for the store before it comes into force here alone, in milliseconds. */
+const GRACE_MS = 10;
 
 export interface WriterOptions {
   readonly namespace: string;
   readonly store: PolicyStore;
   readonly journal: Journal;
   readonly lease: Lease;
+  readonly storeTime: StoreTime;
   readonly clock: Clock;
   readonly defaults: Defaults;
   readonly log: EngineLog;
@@ -56,12 +69,32 @@ export class Writer {
     this.#options = options;
   }
 
-  /** @throws PolicyError; an abort rejects with the signal's reason if the write was not sent yet. */
-  async write(request: WriteRequest, signal?: AbortSignal): Promise<WriteOutcome> {
-    const prepared = prepareWrite(request, this.#options.defaults);
-    const verdict = this.#queue.push(prepared, signal);
+  /**
+   * Settles when the store has confirmed the outcome; an override that it does not confirm soon comes into force here,
+   * is answered as pending, and is committed later. An abort takes back what was not sent yet, but never an override.
+   * @param past What a rollback returns to.
+   * @throws PolicyError; after an abort, the signal's reason.
+   */
+  async write(
+    request: WriteRequest,
+    signal?: AbortSignal,
+    past?: StepContext['past'],
+  ): Promise<WriteOutcome> {
+    const { defaults, storeTime, clock } = this.#options;
+    const prepared = prepareWrite(request, { defaults, now: () => storeTime.now, past });
+    if (request.action.kind !== 'override') {
+      const { verdict } = this.#queue.push(prepared, signal);
+      this.#run();
+      return this.#outcome(await verdict);
+    }
+    const waiting = this.#queue.push(prepared);
     this.#run();
-    return this.#outcome(await verdict);
+    const cancel = request.validateOnly
+      ? (): void => undefined
+      : clock.after(GRACE_MS, () => {
+          this.#pend(waiting, prepared);
+        });
+    return this.#outcome(await waiting.verdict.finally(cancel));
   }
 
   /** Resolves when the store has confirmed that the replica holds everything committed before the call. */
@@ -82,11 +115,17 @@ export class Writer {
   }
 
   async #drain(): Promise<void> {
+    let pause = RETRY.first;
     for (let batch = this.#queue.take(); batch.length > 0; batch = this.#queue.take()) {
-      try {
-        await this.#land(batch);
-      } catch (error) {
+      const isLanded = await this.#land(batch).catch((error: unknown) => {
         this.#fail(batch, error);
+        return false;
+      });
+      if (isLanded) pause = RETRY.first;
+      else if (this.#queue.isClosed) this.#loosePending();
+      else if (this.#queue.hasPending) {
+        await this.#sleep(pause);
+        pause = Math.min(2 * pause, RETRY.most);
       }
     }
     // In the turn that found the queue empty: what is pushed in the next one must find nobody running.
@@ -96,8 +135,9 @@ export class Writer {
   /**
    * Works a batch out and sends it until the store has answered for it; anew where others came first. Only an
    * answer counts: that the follower has seen a change does not say that it is as durable as was asked for.
+   * False: it was given up.
    */
-  async #land(batch: readonly Waiting[]): Promise<void> {
+  async #land(batch: readonly Waiting[]): Promise<boolean> {
     const { journal, lease, clock } = this.#options;
     const giveUpAt = clock.now() + PATIENCE_MS;
     let attempt = this.#workOut(batch);
@@ -106,17 +146,18 @@ export class Writer {
         const askedAt = clock.now();
         const reply = await this.#send(attempt);
         if (reply.kind === 'committed') {
+          attempt.unanswered = true;
           journal.commit(attempt.changes.map((change, i) => asCommitted(change, reply.commitTime + i)));
           lease.confirm(askedAt);
           this.#settle(attempt);
-          return;
+          return true;
         }
         await journal.ingest(reply.missed);
         lease.confirm(askedAt);
         const fate = this.#fate(attempt);
         if (fate === 'landed') {
           this.#settle(attempt);
-          return;
+          return true;
         }
         if (fate === 'untold' && attempt.unanswered) {
           throw new StoreUnusable('the log no longer tells whether the write landed');
@@ -125,13 +166,13 @@ export class Writer {
       } catch (error) {
         if (!(error instanceof StoreUnavailable || error instanceof StoreUnusable)) {
           this.#fail(attempt.batch, error);
-          return;
+          return false;
         }
         if (error instanceof StoreUnusable || clock.now() >= giveUpAt) {
           this.#giveUp(attempt, error);
-          return;
+          return false;
         }
-        await new Promise<void>((resolve) => clock.after(RETRY_MS * (0.5 + Math.random()), resolve));
+        await this.#sleep(RETRY.first);
       }
     }
   }
@@ -153,9 +194,10 @@ export class Writer {
     const draft = new Draft(replica);
     const verdicts: Verdict[] = [];
     try {
-      for (const { write } of batch) {
+      for (const { write, pending } of batch) {
         if (draft.size > MAX_BATCH.bytes) break;
-        verdicts.push(write ? draft.add(write) : { kind: 'confirmed' });
+        const accepted = pending !== undefined;
+        verdicts.push(write ? draft.add(write, { accepted }) : { kind: 'confirmed' });
       }
     } finally {
       draft.undo();
@@ -176,23 +218,58 @@ export class Writer {
    * @throws StoreUnavailable where there was no reason for a conflict.
    */
   #fate({ expected, changes: [first] }: Attempt): 'landed' | 'superseded' | 'untold' {
-    const { head, recent } = this.#options.journal.replica;
+    const { head, recent, lineage } = this.#options.journal.replica;
     if (head.id === expected.id) {
       throw new StoreUnavailable('the store refused the newest head that it shows', { sent: false });
     }
     if (first === undefined) return 'superseded';
     const inItsPlace = recent.at(first.revision);
-    if (inItsPlace === undefined) return 'untold';
-    return inItsPlace.id === first.id ? 'landed' : 'superseded';
+    if (inItsPlace?.id === first.id || (head.epoch !== expected.epoch && recent.holds(first.id)))
+      return 'landed';
+    if (inItsPlace?.epoch === expected.epoch) return 'superseded';
+    const end = head.epoch === expected.epoch ? undefined : lineage.end(expected.epoch);
+    return end !== undefined && end < first.revision ? 'superseded' : 'untold';
   }
 
   #settle({ batch, verdicts }: Attempt): void {
-    batch.forEach(({ resolve }, index) => {
-      resolve(verdicts[index] ?? { kind: 'confirmed' });
+    batch.forEach((waiting, index) => {
+      const verdict = verdicts[index] ?? { kind: 'confirmed' };
+      if (waiting.pending !== undefined && verdict.kind === 'refused') {
+        this.#queue.putBack([underNewId(waiting)]);
+        return;
+      }
+      waiting.resolve(verdict);
+      if (waiting.pending !== undefined) this.#options.journal.unpend(waiting.pending);
     });
   }
 
-  /** Answers the attempt and everything that queued up behind it, which was never sent. */
+  /** Puts an override in force here, which the store has not confirmed in time, and answers it. */
+  #pend(waiting: Waiting, { requestId, step }: PreparedWrite): void {
+    const { namespace, journal, log } = this.#options;
+    const replica = journal.loaded ? journal.replica : undefined;
+    if (replica === undefined || step.on !== 'overrides' || replica.requests.get(requestId)) return;
+    let change;
+    try {
+      change = step.changeFor(replica.inForce);
+    } catch (error) {
+      // The store's answer, or that there is none, will be the caller's.
+      if (error instanceof PolicyError) return;
+      throw error;
+    }
+    const [override] = change?.after ?? [];
+    if (override === undefined) {
+      // Something as tight is in force already: there is nothing to commit.
+      this.#queue.remove(waiting);
+      waiting.resolve(pendingVerdict(replica, step.name, emptyPatch()));
+      return;
+    }
+    waiting.pending = requestId;
+    const { patch } = journal.pend({ requestId, override });
+    log.overridePending({ namespace, override });
+    waiting.resolve(pendingVerdict(replica, step.name, patch));
+  }
+
+  /** Answers the attempt and everything that queued up behind it, which was never sent. Pending overrides go on. */
   #giveUp({ batch, changes, unanswered }: Attempt, cause: Error): void {
     const unavailable = new PolicyError(
       'STORE_UNAVAILABLE',
@@ -205,10 +282,10 @@ export class Writer {
         'retry with the same request_id',
       { retryAfterMs: 1000, cause },
     );
-    for (const { write, reject } of batch) {
-      reject(write !== undefined && unanswered && changes.length > 0 ? unknown : unavailable);
-    }
-    for (const { reject } of this.#queue.takeAll()) reject(unavailable);
+    this.#refuse(batch, ({ write }) =>
+      write !== undefined && unanswered && changes.length > 0 ? unknown : unavailable,
+    );
+    for (const { reject } of this.#queue.takeRefusable()) reject(unavailable);
   }
 
   #fail(batch: readonly Waiting[], error: unknown): void {
@@ -216,7 +293,22 @@ export class Writer {
       this.#options.log.failed({ namespace: this.#options.namespace, error });
     }
     const failure = error instanceof PolicyError ? error : internal(error);
-    for (const { reject } of batch) reject(failure);
+    this.#refuse(batch, () => failure);
+  }
+
+  #refuse(batch: readonly Waiting[], errorFor: (waiting: Waiting) => Error): void {
+    for (const waiting of batch) if (waiting.pending === undefined) waiting.reject(errorFor(waiting));
+    this.#queue.putBack(batch.filter(({ pending }) => pending !== undefined));
+  }
+
+  #loosePending(): void {
+    const { namespace, journal, log } = this.#options;
+    for (const { override } of journal.replica.pending) log.overrideLost({ namespace, override });
+    this.#queue.takePending();
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#options.clock.after(ms * (0.5 + Math.random()), resolve));
   }
 
   async #outcome(verdict: Verdict): Promise<WriteOutcome> {
@@ -226,9 +318,20 @@ export class Writer {
       case 'refused':
         throw verdict.error;
       case 'replay':
-        return replayedOutcome(verdict.revision, this.#options);
+        return replayedOutcome(verdict.version, this.#options);
       case 'confirmed':
         throw new Error('a confirmation is not the outcome of a write');
     }
   }
+}
+
+/** What was answered cannot be refused any more, whatever its id was used for by others. */
+function underNewId(waiting: Waiting): Waiting {
+  return { ...waiting, write: waiting.write && { ...waiting.write, requestId: randomUUID() } };
+}
+
+function pendingVerdict({ version, inForce }: Replica, name: string, patch: PolicyPatch): Verdict {
+  const override = findOverride(inForce, name);
+  const outcome = { version, patch, maskedFields: [], replayed: false, policy: undefined, override };
+  return { kind: 'outcome', outcome };
 }

@@ -30,16 +30,16 @@ export class GetBytes {
 }
 
 class ViewBytes {
-  #headId = '';
+  #encoded: object | undefined;
   #state: Buffer = Buffer.alloc(0);
   #lease: Buffer | undefined;
   #answer: Buffer = Buffer.alloc(0);
 
   current(replica: Replica, view: View, lease: Buffer): Buffer {
-    if (this.#headId === replica.head.id && this.#lease === lease) return this.#answer;
-    if (this.#headId !== replica.head.id) {
+    if (this.#encoded === replica.state && this.#lease === lease) return this.#answer;
+    if (this.#encoded !== replica.state) {
       this.#state = encodeState(replica, view);
-      this.#headId = replica.head.id;
+      this.#encoded = replica.state;
     }
     this.#answer = Buffer.concat([this.#state, lease]);
     this.#lease = lease;
@@ -48,9 +48,9 @@ class ViewBytes {
 }
 
 function encodeState(replica: Replica, view: View): Buffer {
-  const { version, commitTime: lastUpdated, tradingState, overrides } = replica;
+  const { version, commitTime: lastUpdated, tradingState, inForce } = replica;
   const policyBytes = view === View.BASE ? replica.baseBytes : replica.effectiveBytes;
-  const policy = policyBytes.chunks([], { lastUpdated, tradingState, overrides });
+  const policy = policyBytes.chunks([], { lastUpdated, tradingState, overrides: inForce });
   const rest = GetResponse.encode({ policy: undefined, version, validFor: undefined, notModified: false });
   return Buffer.concat([...lengthDelimited(POLICY_FIELD, policy), rest.finish()]);
 }

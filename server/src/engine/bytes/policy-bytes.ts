@@ -1,7 +1,9 @@
-import type { Override, PolicyPatch, TradingState } from '@policystore/client/proto';
+import type { PolicyPatch, TradingState } from '@policystore/client/proto';
 
-import { FIELDS, type FieldName, type Policy } from '../../domain/policy.js';
+import { isLimited } from '../../domain/effective.js';
 import { encodeField, encodePart } from '../../domain/encode.js';
+import { FIELDS, type FieldName, type Policy } from '../../domain/policy.js';
+import type { Overrides } from '../../domain/overrides.js';
 import { touchedFields } from '../../domain/patch/patch.js';
 import { timestamp } from '../change.js';
 import { RankingsChunk } from './rankings-chunk.js';
@@ -11,7 +13,7 @@ export interface OutputOnly {
   /** Unset where the policy is trimmed: it would not say when these fields changed. */
   readonly lastUpdated: number | undefined;
   readonly tradingState: TradingState;
-  readonly overrides: Override[];
+  readonly overrides: Overrides;
 }
 
 /**
@@ -19,13 +21,18 @@ export interface OutputOnly {
  * changes, so that the cost follows the change and not the policy.
  */
 export class PolicyBytes {
-  readonly #policy: Policy;
+  readonly #read: () => Policy;
+  readonly #rest: PolicyBytes | undefined;
   readonly #chunks = new Map<FieldName, Uint8Array>();
   #rankings: RankingsChunk | undefined;
 
-  /** @param policy The policy to encode; it may be changed in place if `changed` is called. */
-  constructor(policy: Policy) {
-    this.#policy = policy;
+  /**
+   * @param read Gives the policy to encode; after it has changed, `changed` is called.
+   * @param rest Has the fields that overrides do not limit; absent: all are read from the policy.
+   */
+  constructor(read: () => Policy, rest?: PolicyBytes) {
+    this.#read = read;
+    this.#rest = rest;
   }
 
   changed(patch: PolicyPatch): void {
@@ -44,7 +51,7 @@ export class PolicyBytes {
       encodePart({
         lastUpdated: lastUpdated === undefined ? undefined : timestamp(lastUpdated),
         tradingState,
-        overrides,
+        overrides: [...overrides],
       }),
     ];
   }
@@ -58,13 +65,14 @@ export class PolicyBytes {
   }
 
   #chunk(field: FieldName): Uint8Array {
+    if (this.#rest !== undefined && !isLimited(field)) return this.#rest.#chunk(field);
     if (field === 'opp_rankings') {
-      this.#rankings ??= new RankingsChunk(this.#policy.oppRankings);
+      this.#rankings ??= new RankingsChunk(this.#read().oppRankings);
       return this.#rankings.bytes;
     }
     let chunk = this.#chunks.get(field);
     if (chunk === undefined) {
-      chunk = encodeField(this.#policy, field);
+      chunk = encodeField(this.#read(), field);
       this.#chunks.set(field, chunk);
     }
     return chunk;

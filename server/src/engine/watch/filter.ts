@@ -23,8 +23,9 @@ export class Filter {
     return this.fields.length === 0;
   }
 
-  matches({ fields }: LoggedChange): boolean {
-    return this.isWhole || fields.some((field) => this.#set.has(field));
+  /** A change of the overrides concerns everybody: a stop always comes. */
+  matches({ effective, overrides }: LoggedChange): boolean {
+    return this.isWhole || overrides !== undefined || effective.fields.some((field) => this.#set.has(field));
   }
 
   trim(patch: PolicyPatch): PolicyPatch {

@@ -76,12 +76,15 @@ export class HubWatcher implements Watcher {
     this.#sendSnapshot(resync);
   }
 
-  /** Begins after `revision` of the current epoch, which the reader holds. */
+  /**
+   * Begins after `revision` of the current epoch, which the reader holds. While this replica is apart from the log, what
+   * it holds is not what the reader would make of the log's changes.
+   */
   async startAfter(revision: number): Promise<void> {
     if (this.#state !== 'waiting') return;
     this.#state = 'catching up';
     this.#cursor = this.#sent = revision;
-    if (!this.#snapshots && !(await this.#catchUp())) {
+    if (!this.#snapshots && !(await this.#catchesUp())) {
       this.startWithSnapshot({ resync: true });
       return;
     }
@@ -98,10 +101,24 @@ export class HubWatcher implements Watcher {
     else this.#pumpPatches();
   }
 
-  /** The replica was replaced: what the cursor meant is gone. */
-  replaced(): void {
+  /** A change of what is in force that makes no revision. A reader that is behind gets a snapshot later. */
+  pended(change: LoggedChange): void {
+    if (this.#state !== 'live') return;
+    if (this.#blocked || this.#cursor !== change.revision) this.skipped();
+    else if (this.#snapshots) this.#sendSnapshot(false);
+    else this.#sendPatch(change);
+  }
+
+  /** What the cursor meant is gone: a snapshot has to stand for what followed it. */
+  skipped({ newEpoch = false } = {}): void {
     this.#cursor = -1;
+    if (newEpoch) this.#sent = 0;
     this.pump();
+  }
+
+  /** Whether there is nothing that the reader has not been sent. */
+  get isCurrent(): boolean {
+    return this.#cursor === this.#context.journal.replica.head.revision;
   }
 
   /** Heartbeats if the silence would otherwise reach the interval before `nextTick`. */
@@ -123,7 +140,7 @@ export class HubWatcher implements Watcher {
   #pumpPatches(): void {
     const { replica } = this.#context.journal;
     while (!this.#blocked && this.#cursor !== replica.head.revision) {
-      const change = replica.recent.at(this.#cursor + 1);
+      const change = replica.delivered(this.#cursor + 1);
       if (change === undefined) this.#sendSnapshot(true);
       else this.#sendPatch(change);
     }
@@ -134,12 +151,17 @@ export class HubWatcher implements Watcher {
     if (this.#blocked || this.#cursor === replica.head.revision) return;
     let relevant = 0;
     for (let revision = this.#cursor + 1; revision <= replica.head.revision && relevant < 2; revision += 1) {
-      const change = replica.recent.at(revision);
+      const change = replica.delivered(revision);
       if (change === undefined) relevant = 2;
       else if (this.filter.matches(change)) relevant += 1;
     }
     if (relevant > 0) this.#sendSnapshot(relevant > 1);
     else this.#cursor = replica.head.revision;
+  }
+
+  async #catchesUp(): Promise<boolean> {
+    const isApart = (): boolean => this.#context.journal.replica.isApart;
+    return !isApart() && (await this.#catchUp()) && !isApart();
   }
 
   /** Reads what the recent changes no longer hold from the log. False: the log does not hold it either. */

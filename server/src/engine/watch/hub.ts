@@ -3,6 +3,7 @@ import type { Version } from '@policystore/client/proto';
 import type { Clock } from '../../clock.js';
 import { internal, PolicyError, shuttingDown } from '../../errors.js';
 import type { PolicyStore } from '../../store/store.js';
+import type { LoggedChange } from '../change.js';
 import type { Journal, JournalListener } from '../journal.js';
 import type { Lease } from '../lease.js';
 import type { ReadBarrier } from '../read-barrier.js';
@@ -55,9 +56,13 @@ export class WatchHub implements JournalListener {
     this.#watchers.add(watcher);
     if (this.#cancelTick === undefined) this.#startTicking();
     const { after } = options;
-    if (after === undefined) watcher.startWithSnapshot({ resync: false });
-    else if (replica.reaches(after)) this.#start(watcher, after);
-    else void this.#startWhenReached(watcher, after);
+    const wanted = after ?? options.minVersion;
+    const begin = (): void => {
+      if (after === undefined) watcher.startWithSnapshot({ resync: false });
+      else this.#resume(watcher, after);
+    };
+    if (wanted === undefined || replica.reaches(wanted)) begin();
+    else void this.#beginWhenReached(watcher, wanted, begin, { resync: after !== undefined });
     return watcher;
   }
 
@@ -72,8 +77,17 @@ export class WatchHub implements JournalListener {
     }
   }
 
-  replaced(): void {
-    for (const watcher of this.#watchers) watcher.replaced();
+  pended(change: LoggedChange): void {
+    for (const watcher of this.#watchers) watcher.pended(change);
+  }
+
+  /** What readers that are behind have not seen of this replica cannot be told any more. */
+  rejoined(): void {
+    for (const watcher of this.#watchers) if (!watcher.isCurrent) watcher.skipped();
+  }
+
+  replaced({ newEpoch }: { newEpoch: boolean }): void {
+    for (const watcher of this.#watchers) watcher.skipped({ newEpoch });
   }
 
   /** Ends every stream. */
@@ -83,22 +97,30 @@ export class WatchHub implements JournalListener {
     for (const watcher of this.#watchers) watcher.end(shuttingDown());
   }
 
-  #start(watcher: HubWatcher, after: Version): void {
+  #resume(watcher: HubWatcher, after: Version): void {
+    if (after.epoch !== this.#options.journal.replica.head.epoch) {
+      watcher.startWithSnapshot({ resync: true });
+      return;
+    }
     watcher.startAfter(after.revision).catch((error: unknown) => {
       watcher.end(internal(error));
     });
   }
 
   /** A version that this replica does not know: it may be behind, or the version is of a history that is gone. */
-  async #startWhenReached(watcher: HubWatcher, after: Version): Promise<void> {
+  async #beginWhenReached(
+    watcher: HubWatcher,
+    wanted: Version,
+    begin: () => void,
+    { resync }: { resync: boolean },
+  ): Promise<void> {
     try {
-      await this.#options.barrier.reach(after);
-      this.#start(watcher, after);
+      await this.#options.barrier.reach(wanted);
+      begin();
     } catch (error) {
       const isForeign = error instanceof PolicyError && error.reason === 'EPOCH_UNKNOWN';
-      if (isForeign) watcher.startWithSnapshot({ resync: true });
-      else if (error instanceof PolicyError) watcher.end(error);
-      else watcher.end(internal(error));
+      if (isForeign) watcher.startWithSnapshot({ resync });
+      else watcher.end(error instanceof PolicyError ? error : internal(error));
     }
   }
 

@@ -1,7 +1,7 @@
 import { type Cause, WatchResponse } from '@policystore/client/proto';
 
 import { lengthDelimited } from '../bytes/length-delimited.js';
-import { type LoggedChange, timestamp } from '../change.js';
+import { changedFields, type LoggedChange, timestamp } from '../change.js';
 import type { Lease } from '../lease.js';
 import type { Replica } from '../replica.js';
 import type { Filter } from './filter.js';
@@ -16,9 +16,9 @@ interface SnapshotOptions {
 }
 
 /**
- * Encodes what watchers get: each change once per filter, each snapshot once per filter and revision. What is
- * left of the lease is put behind it anew whenever that has moved: an old message must not promise what was true
- * when it was encoded.
+ * Encodes what watchers get: each change once per filter, each snapshot once per filter and state. What holds now and
+ * not at the change goes behind it anew: what is left of the lease, since an old message must not promise what was true
+ * when it was encoded, and the overrides, since a stop must not wait until a reader has caught up.
  */
 export class Messages {
   readonly #lease: Lease;
@@ -27,6 +27,7 @@ export class Messages {
   /** What the watcher before got is mostly what the next one gets. */
   #last:
     { readonly change: LoggedChange; readonly filter: Filter; readonly encoded: EncodedPatch } | undefined;
+  #restrictions: { readonly state: object; readonly bytes: Buffer } | undefined;
 
   constructor(lease: Lease) {
     this.#lease = lease;
@@ -34,11 +35,17 @@ export class Messages {
 
   patch(replica: Replica, change: LoggedChange, filter: Filter, previous: number): Buffer {
     const validFor = this.#lease.encoded();
+    const restrictions = this.#restrictionsOf(replica);
     const isLast = this.#last?.change === change && this.#last.filter === filter;
     let encoded = isLast ? this.#last?.encoded : this.#patches.get(change)?.get(filter);
-    if (encoded?.previous !== previous || encoded.validFor !== validFor) {
-      const body = encoded?.body ?? patchBody(replica, change, filter);
-      encoded = { previous, validFor, body, message: Buffer.concat([body, encode({ previous }), validFor]) };
+    if (
+      encoded?.previous !== previous ||
+      encoded.validFor !== validFor ||
+      encoded.restrictions !== restrictions
+    ) {
+      const body = encoded?.body ?? patchBody(change, filter);
+      const message = Buffer.concat([body, encode({ previous }), restrictions, validFor]);
+      encoded = { previous, validFor, restrictions, body, message };
       this.#keep(change, filter, encoded);
     }
     if (!isLast || this.#last?.encoded !== encoded) this.#last = { change, filter, encoded };
@@ -47,10 +54,10 @@ export class Messages {
 
   snapshot(replica: Replica, filter: Filter, { previous, resync }: SnapshotOptions): Buffer {
     let encoded = this.#snapshots.get(filter);
-    if (encoded?.headId !== replica.head.id) {
+    if (encoded?.state !== replica.state) {
       encoded = {
-        headId: replica.head.id,
-        body: snapshotBody(replica, filter),
+        state: replica.state,
+        body: Buffer.concat([snapshotBody(replica, filter), this.#restrictionsOf(replica)]),
         previous: -1,
         resync: false,
         validFor: Buffer.alloc(0),
@@ -68,58 +75,64 @@ export class Messages {
     return encoded.message;
   }
 
+  /** Nothing relevant happened from `previous` to `revision`. */
+  heartbeat(replica: Replica, revision: number, previous: number): Buffer {
+    const version = { epoch: replica.head.epoch, revision };
+    return Buffer.concat([
+      encode({ version, previous }),
+      this.#restrictionsOf(replica),
+      this.#lease.encoded(),
+    ]);
+  }
+
   #keep(change: LoggedChange, filter: Filter, encoded: EncodedPatch): void {
     const byFilter = this.#patches.get(change);
     if (byFilter === undefined) this.#patches.set(change, new Map([[filter, encoded]]));
     else byFilter.set(filter, encoded);
   }
 
-  /** Nothing relevant happened from `previous` to `revision`. */
-  heartbeat(replica: Replica, revision: number, previous: number): Buffer {
-    const version = { epoch: replica.head.epoch, revision };
-    const message = encode({ version, previous, ...restrictionsOf(replica) });
-    return Buffer.concat([message, this.#lease.encoded()]);
+  /** What every message carries, whatever else it says. */
+  #restrictionsOf({ state, tradingState, inForce }: Replica): Buffer {
+    if (this.#restrictions?.state !== state) {
+      const bytes = encode({ tradingState, overrides: [...inForce] });
+      // A change that leaves them as they are must not make others encode their messages anew.
+      const known = this.#restrictions?.bytes;
+      this.#restrictions = { state, bytes: known?.equals(bytes) ? known : bytes };
+    }
+    return this.#restrictions.bytes;
   }
 }
 
-function patchBody(replica: Replica, change: LoggedChange, filter: Filter): Buffer {
+function patchBody(change: LoggedChange, filter: Filter): Buffer {
   return encode({
     version: { epoch: change.epoch, revision: change.revision },
-    event: { $case: 'patch', value: filter.trim(change.patch) },
+    event: { $case: 'patch', value: filter.trim(change.effective.patch) },
     cause: causeOf(change, filter),
-    ...restrictionsOf(replica),
   });
 }
 
 function snapshotBody(replica: Replica, filter: Filter): Buffer {
   const newest = replica.recent.at(replica.head.revision);
-  const restrictions = restrictionsOf(replica);
   const policy = replica.effectiveBytes.chunks(filter.fields, {
     lastUpdated: filter.isWhole ? replica.commitTime : undefined,
-    ...restrictions,
+    tradingState: replica.tradingState,
+    overrides: replica.inForce,
   });
   const cause = newest && filter.matches(newest) ? causeOf(newest, filter) : undefined;
-  const rest = encode({ version: replica.version, cause, ...restrictions });
+  const rest = encode({ version: replica.version, cause });
   return Buffer.concat([...lengthDelimited(SNAPSHOT_FIELD, policy), rest]);
-}
-
-/** What every message carries, whatever else it says. */
-function restrictionsOf({
-  tradingState,
-  overrides,
-}: Replica): Pick<WatchResponse, 'tradingState' | 'overrides'> {
-  return { tradingState, overrides };
 }
 
 interface EncodedPatch {
   readonly body: Buffer;
   readonly previous: number;
   readonly validFor: Buffer;
+  readonly restrictions: Buffer;
   readonly message: Buffer;
 }
 
 interface EncodedSnapshot {
-  readonly headId: string;
+  readonly state: object;
   readonly body: Buffer;
   previous: number;
   resync: boolean;
@@ -134,7 +147,8 @@ function encode(part: Partial<WatchResponse>): Buffer {
   return Buffer.from(WatchResponse.encode({ ...NOTHING, ...part }).finish());
 }
 
-function causeOf({ change, commitTime, fields }: LoggedChange, filter: Filter): Cause {
-  const { kind, actor, reason } = change;
-  return { kind, actor, reason, commitTime: timestamp(commitTime), fields: filter.trimNames(fields) };
+function causeOf(logged: LoggedChange, filter: Filter): Cause {
+  const { kind, actor, reason } = logged.change;
+  const fields = filter.trimNames(changedFields(logged));
+  return { kind, actor, reason, commitTime: timestamp(logged.commitTime), fields };
 }

@@ -1,0 +1,204 @@
+import {
+  ChangeKind,
+  type Override,
+  type OverridesChange,
+  type PolicyPatch,
+  Preset,
+  type Version,
+} from '@policystore/client/proto';
+
+import { completeUpdate, type Defaults } from '../domain/defaults.js';
+import {
+  CIRCUIT_BREAKER,
+  completeLimits,
+  findOverride,
+  isSameRestriction,
+  joinOverrides,
+  limitedFields,
+  loosened,
+  microsOf,
+  type Overrides,
+} from '../domain/overrides.js';
+import { diff, touchedFields, trimPatch } from '../domain/patch/patch.js';
+import { FIELDS, type FieldName, type Policy } from '../domain/policy.js';
+import { presetPolicy } from '../domain/presets.js';
+import { MAX_OVERRIDES } from '../domain/validate-override.js';
+import { PolicyError } from '../errors.js';
+import { timestamp } from './change.js';
+import type { Guarded } from './field-revisions.js';
+import type { OverrideAction, WriteRequest } from './types.js';
+
+/** What a write does to the state that it meets. */
+export type Step = BaseStep | OverridesStep;
+
+export interface BaseStep {
+  readonly on: 'base';
+  readonly kind: ChangeKind;
+  /** The fields that expected_version guards. */
+  readonly guarded: readonly Guarded[];
+  /** Lists that it sets whatever they held: who read them masked would destroy what was hidden. */
+  readonly replacedLists: readonly FieldName[];
+  readonly rollbackTo: Version | undefined;
+  /** The patch that does it to `current`. */
+  patchFor(current: Policy): PolicyPatch;
+}
+
+export interface OverridesStep {
+  readonly on: 'overrides';
+  readonly kind: ChangeKind;
+  /** The override that it is about. */
+  readonly name: string;
+  guarded(overrides: Overrides): readonly Guarded[];
+  /**
+   * What it does to the overrides of the log; undefined: nothing.
+   * @param accepted It is in force here already, so that it cannot be refused any more.
+   * @throws PolicyError
+   */
+  changeFor(overrides: Overrides, options?: { readonly accepted?: boolean }): OverridesChange | undefined;
+}
+
+export interface StepContext {
+  readonly defaults: Defaults;
+  /** The store's clock, in microseconds since the Unix epoch. */
+  readonly now: () => number;
+  /** What a rollback returns to. */
+  readonly past: { readonly version: Version; readonly policy: Policy } | undefined;
+}
+
+const BOTH_LISTS: readonly FieldName[] = ['allowed_strategies', 'allowed_symbols'];
+
+export function planStep({ action, actor, reason }: WriteRequest, context: StepContext): Step {
+  const base = { on: 'base', guarded: FIELDS, replacedLists: [], rollbackTo: undefined } as const;
+  switch (action.kind) {
+    case 'update': {
+      const target = completeUpdate(action.policy, context.defaults);
+      const patchFor = (current: Policy): PolicyPatch => diff(current, target);
+      return { ...base, kind: ChangeKind.UPDATE, replacedLists: BOTH_LISTS, patchFor };
+    }
+    case 'patch': {
+      const { patch } = action;
+      const replacedLists = [
+        ...(patch.allowedStrategies?.clear === true ? BOTH_LISTS.slice(0, 1) : []),
+        ...(patch.allowedSymbols?.clear === true ? BOTH_LISTS.slice(1) : []),
+      ];
+      const guarded = touchedFields(patch);
+      return { ...base, kind: ChangeKind.PATCH, guarded, replacedLists, patchFor: () => patch };
+    }
+    case 'reset': {
+      const target = resetTarget(action.preset, context.defaults);
+      return { ...base, kind: ChangeKind.RESET, patchFor: (current) => diff(current, target) };
+    }
+    case 'rollback': {
+      if (context.past === undefined) throw new Error('a rollback needs what it returns to');
+      const { version: rollbackTo, policy } = context.past;
+      const fields = action.fields.length === 0 ? FIELDS : action.fields;
+      return {
+        ...base,
+        kind: ChangeKind.ROLLBACK,
+        guarded: fields,
+        rollbackTo,
+        patchFor: (current) => trimPatch(diff(current, policy), new Set(fields)),
+      };
+    }
+    case 'override':
+      return overrideStep(wantedOverride(action, { actor: actor.name, reason, now: context.now() }));
+    case 'restore':
+      return restoreStep(action.name === '' ? CIRCUIT_BREAKER : action.name);
+    case 'expire':
+      return expireStep(action.name, context.now);
+  }
+}
+
+function resetTarget(preset: Preset, defaults: Defaults): Policy {
+  switch (preset) {
+    case Preset.BALANCED:
+      return presetPolicy('default');
+    case Preset.CONSERVATIVE:
+      return presetPolicy('conservative');
+    case Preset.AGGRESSIVE:
+      return presetPolicy('aggressive');
+    case Preset.UNSPECIFIED:
+      return { ...presetPolicy('default'), ...defaults };
+  }
+}
+
+function wantedOverride(
+  { name, limits, ttlMs }: OverrideAction,
+  { actor, reason, now }: { actor: string; reason: string; now: number },
+): Override {
+  return {
+    name: name === '' ? CIRCUIT_BREAKER : name,
+    limits: completeLimits(limits),
+    reason,
+    actor,
+    since: timestamp(now),
+    until: ttlMs === undefined ? undefined : timestamp(now + Math.ceil(ttlMs * 1000)),
+    pending: false,
+  };
+}
+
+function overrideStep(wanted: Override): OverridesStep {
+  const { name } = wanted;
+  return {
+    on: 'overrides',
+    kind: ChangeKind.OVERRIDE,
+    name,
+    guarded: () => ['overrides'],
+    changeFor(overrides, { accepted = false } = {}) {
+      const known = findOverride(overrides, name);
+      if (!accepted) refuseLoosening(known, wanted);
+      if (known !== undefined) {
+        const joined = joinOverrides(known, wanted);
+        return isSameRestriction(known, joined) ? undefined : { before: [known], after: [joined] };
+      }
+      if (overrides.length >= MAX_OVERRIDES && name !== CIRCUIT_BREAKER && !accepted) {
+        const text = `${String(overrides.length)} overrides are in force already, the most there may be; restore one first`;
+        throw new PolicyError('TOO_MANY_OVERRIDES', text);
+      }
+      return { before: [], after: [wanted] };
+    },
+  };
+}
+
+function refuseLoosening(known: Override | undefined, wanted: Override): void {
+  const loose = known === undefined ? [] : loosened(known, wanted);
+  if (loose.length === 0) return;
+  throw new PolicyError(
+    'OVERRIDE_LOOSENS',
+    `the override ${JSON.stringify(wanted.name)} is in force, and this would loosen its ${loose.join(', ')}: ` +
+      'restore it first, or use another name',
+  );
+}
+
+function restoreStep(name: string): OverridesStep {
+  return {
+    on: 'overrides',
+    kind: ChangeKind.RESTORE,
+    name,
+    guarded: (overrides) => [
+      ...limitedFields(completeLimits(findOverride(overrides, name)?.limits)),
+      'overrides',
+    ],
+    changeFor(overrides) {
+      const known = findOverride(overrides, name);
+      if (known !== undefined) return { before: [known], after: [] };
+      const names = overrides.map((override) => JSON.stringify(override.name)).join(', ');
+      const inForce = names === '' ? 'none is in force' : `in force: ${names}`;
+      throw new PolicyError('OVERRIDE_UNKNOWN', `there is no override ${JSON.stringify(name)}; ${inForce}`);
+    },
+  };
+}
+
+function expireStep(name: string, now: () => number): OverridesStep {
+  return {
+    on: 'overrides',
+    kind: ChangeKind.EXPIRE,
+    name,
+    guarded: () => [],
+    changeFor(overrides) {
+      const known = findOverride(overrides, name);
+      const isOver = known?.until !== undefined && microsOf(known.until) <= now();
+      return isOver ? { before: [known], after: [] } : undefined;
+    },
+  };
+}
