@@ -147,6 +147,14 @@ describe('the list of changes', () => {
     });
   });
 
+  it('ends where nothing older can match', async () => {
+    const log = await sampleLog();
+    const { nextPageToken } = await (
+      await log.history()
+    ).changes({ ...ALL, from: log.states[4]!.commitTime });
+    expect(nextPageToken).to.equal('');
+  });
+
   it('goes through a bounded part of the log per call, and on from there', async () => {
     const log = new WrittenLog();
     await log.create();
@@ -257,6 +265,11 @@ describe('the list of changes', () => {
     const empty = await (await log.history()).changes({ ...ALL, to: log.states[10]!.commitTime });
     expect(empty.entries).to.deep.equal([]);
     expect(empty.oldest).to.deep.equal(log.states[11]!.version);
+  });
+
+  it('is refused as unavailable where the log is not the one that this replica holds', async () => {
+    const [held, other] = [await sampleLog(), await sampleLog()];
+    await refusal((await held.history(other.store)).changes(ALL), 'STORE_UNAVAILABLE');
   });
 
   it('is refused as unavailable while the log cannot be read', async () => {
