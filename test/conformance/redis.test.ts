@@ -1,6 +1,6 @@
 import { createRedisStore } from '../../server/src/store/redis/store.js';
 import type { LogBounds, PolicyStore } from '../../server/src/store/store.js';
-import { plainRedis, startCluster, startSentinel } from '../support/redis.js';
+import { givenRedisUrl, plainRedis, startCluster, startSentinel, type TestRedis } from '../support/redis.js';
 import { describeStore } from './suite.js';
 
 const BACKENDS = {
@@ -10,7 +10,8 @@ const BACKENDS = {
 };
 
 for (const [name, start] of Object.entries(BACKENDS)) {
-  let server: { readonly url: string; close(): Promise<void> } | undefined;
+  let server: TestRedis | undefined;
+  const isOurs = name !== 'redis' || givenRedisUrl === undefined;
 
   async function open(bounds: LogBounds): Promise<PolicyStore> {
     server ??= await start();
@@ -22,6 +23,7 @@ for (const [name, start] of Object.entries(BACKENDS)) {
   describeStore(name, {
     open,
     openSecond: open,
+    ...(isOurs && { interrupt: async () => server?.interrupt?.() }),
     async close() {
       await server?.close();
     },

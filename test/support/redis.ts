@@ -98,22 +98,33 @@ function serverOn(
   };
 }
 
-/** A Redis for tests that need only data: TEST_REDIS_URL if it is set, else one of their own. */
-export async function plainRedis(): Promise<{ readonly url: string; close(): Promise<void> }> {
-  const url = process.env['TEST_REDIS_URL'];
-  if (url !== undefined && url !== '') return { url, close: () => Promise.resolve() };
-  return await startRedis();
+/** A Redis, however many servers it is made of. */
+export interface TestRedis {
+  readonly url: string;
+  /** Makes what was acknowledged look as if it might be lost, though nothing is. Absent where the server is not ours. */
+  interrupt?(): Promise<void>;
+  close(): Promise<void>;
 }
 
-export interface RedisCluster {
-  readonly url: string;
+/** The Redis that tests that need only data share with others; undefined: they start one of their own. */
+export const givenRedisUrl = process.env['TEST_REDIS_URL'] === '' ? undefined : process.env['TEST_REDIS_URL'];
+
+/** A Redis for tests that need only data. */
+export async function plainRedis(): Promise<TestRedis> {
+  if (givenRedisUrl !== undefined) return { url: givenRedisUrl, close: () => Promise.resolve() };
+  const server = await startRedis();
+  return { url: server.url, interrupt: () => server.restart(), close: () => server.close() };
+}
+
+export interface RedisCluster extends TestRedis {
   readonly nodes: readonly RedisServer[];
   slotOf(key: string): Promise<number>;
   /** The node that owns a key's slot now. */
   ownerOf(key: string): Promise<RedisServer>;
   /** The name of a node within the cluster. */
   idOf(node: RedisServer): Promise<string>;
-  close(): Promise<void>;
+  /** Restarts every node. */
+  interrupt(): Promise<void>;
 }
 
 /** Three masters that share the slots. */
@@ -140,13 +151,16 @@ export async function startCluster(): Promise<RedisCluster> {
     const [, busPort = ''] = await node.client.config('GET', 'cluster-port');
     await first.client.call('CLUSTER', 'MEET', HOST, node.port, busPort);
   }
-  for (const node of nodes) {
-    await until(async () => {
-      const info = (await node.client.call('CLUSTER', 'INFO')) as string;
-      const slots = (await node.client.call('CLUSTER', 'SLOTS')) as unknown[];
-      return info.includes('cluster_state:ok') && slots.length === nodes.length;
-    });
-  }
+  const serving = async (): Promise<void> => {
+    for (const node of nodes) {
+      await until(async () => {
+        const info = (await node.client.call('CLUSTER', 'INFO')) as string;
+        const slots = (await node.client.call('CLUSTER', 'SLOTS')) as unknown[];
+        return info.includes('cluster_state:ok') && slots.length === nodes.length;
+      });
+    }
+  };
+  await serving();
   const slotOf = async (key: string): Promise<number> =>
     Number(await first.client.call('CLUSTER', 'KEYSLOT', key));
   return {
@@ -162,12 +176,15 @@ export async function startCluster(): Promise<RedisCluster> {
       return owner;
     },
     idOf: async (node) => String(await node.client.call('CLUSTER', 'MYID')),
+    async interrupt() {
+      await Promise.all(nodes.map((node) => node.restart()));
+      await serving();
+    },
     close: () => closeAll(nodes),
   };
 }
 
-export interface RedisSentinels {
-  readonly url: string;
+export interface RedisSentinels extends TestRedis {
   readonly masterName: string;
   /** The first is the master at the start, the others its replicas. */
   readonly servers: readonly RedisServer[];
@@ -180,7 +197,8 @@ export interface RedisSentinels {
   master(): Promise<RedisServer>;
   /** Has the Sentinels make the replica the master, the old one still living. */
   failover(): Promise<void>;
-  close(): Promise<void>;
+  /** Demotes the master and makes it the master again, before the Sentinels notice. */
+  interrupt(): Promise<void>;
 }
 
 /** A master, a replica, and three Sentinels that fail over after half a second. */
@@ -205,23 +223,25 @@ export async function startSentinel(): Promise<RedisSentinels> {
       return of('num-slaves') === '1' && of('num-other-sentinels') === '2';
     });
   }
+  const currentMaster = async (): Promise<RedisServer> => {
+    const address = (await asked.client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', masterName)) as string[];
+    const server = servers.find(({ port }) => String(port) === address[1]);
+    if (!server) throw new Error(`The Sentinels name an unknown master ${address.join(':')}`);
+    return server;
+  };
   return {
     url: `redis+sentinel://${sentinels.map(({ port }) => `${HOST}:${port}`).join(',')}/${masterName}`,
     masterName,
     servers,
     sentinels,
-    async master() {
-      const address = (await asked.client.call(
-        'SENTINEL',
-        'GET-MASTER-ADDR-BY-NAME',
-        masterName,
-      )) as string[];
-      const server = servers.find(({ port }) => String(port) === address[1]);
-      if (!server) throw new Error(`The Sentinels name an unknown master ${address.join(':')}`);
-      return server;
-    },
+    master: currentMaster,
     async failover() {
       await asked.client.call('SENTINEL', 'FAILOVER', masterName);
+    },
+    async interrupt() {
+      const { client } = await currentMaster();
+      await client.replicaof(HOST, 1);
+      await client.replicaof('NO', 'ONE');
     },
     close: () => closeAll([...sentinels, ...servers]),
   };

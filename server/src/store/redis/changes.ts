@@ -13,13 +13,15 @@ import { RANGE, runReader } from './scripts.js';
 export async function changesFrom(
   connection: Connection,
   keys: readonly string[],
-  { from, to }: RevisionRange,
+  { from, to, newestFirst = false }: RevisionRange,
   timeoutMs: number,
 ): Promise<LogEntry[] | Compacted> {
-  const args = ['XRANGE', `${from}-0`, `${to}-0`, MAX_PAGE_ENTRIES, MAX_PAGE_BYTES];
+  const ids = [`${from}-0`, `${to}-0`];
+  const direction = newestFirst ? ['XREVRANGE', ...ids.reverse()] : ['XRANGE', ...ids];
+  const args = [...direction, MAX_PAGE_ENTRIES, MAX_PAGE_BYTES];
   const [revision, first, page] = parseList(await runReader(connection, RANGE, keys, args, timeoutMs));
   const next = Number(parseText(revision)) + 1;
   const oldest = parseText(first) === '' ? next : revisionOf(parseText(first));
-  if (from < oldest && oldest > 1 && from <= to) return { kind: 'compacted', oldest };
+  if (!newestFirst && from < oldest && oldest > 1 && from <= to) return { kind: 'compacted', oldest };
   return parseEntries(page).map(toLogEntry);
 }

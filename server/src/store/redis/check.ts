@@ -17,14 +17,8 @@ export async function checkServer(
   const where = `Redis at ${addressText(connection.address)}`;
   const warnings: string[] = [];
 
-  const info = await optional(connection.send(['INFO'], timeoutMs));
-  if (info === undefined) {
-    warnings.push(
-      `${where} denies INFO: its version (at least ${MIN_VERSION}) and its replicas were not checked.`,
-    );
-  } else {
-    checkInfo(where, parseInfo(parseText(info)), target, warnings);
-  }
+  const info = await connection.send(['INFO'], timeoutMs);
+  checkInfo(where, parseInfo(parseText(info)), target, warnings);
 
   // Several patterns in one CONFIG GET need Redis 7, which INFO may not have shown.
   const config = new Map<string, string>();

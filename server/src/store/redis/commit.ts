@@ -19,6 +19,7 @@ import {
   toArgument,
   toLogEntry,
 } from './replies.js';
+import type { ServerConnection } from './run-id.js';
 import { COMMIT, runScript } from './scripts.js';
 
 /** What a commit costs beyond its entries. */
@@ -31,13 +32,13 @@ export interface CommitOptions {
 
 /** Runs one commit on a connection. With `wait`, every outcome is confirmed by that many Redis replicas. */
 export async function commitOn(
-  connection: Connection,
+  connection: ServerConnection,
   keys: readonly string[],
   expected: Head,
   entries: readonly NewEntry[],
   { bounds, wait, timeoutMs }: CommitOptions,
 ): Promise<Committed | Conflict> {
-  const args = commitArguments(expected, entries, bounds, wait > 0);
+  const args = commitArguments(connection.runId, expected, entries, bounds, wait > 0);
   const reply = await runScript(connection, COMMIT, keys, args, timeoutMs);
   if (wait > 0) await confirm(connection, wait, timeoutMs);
   return parseOutcome(reply, expected);
@@ -62,15 +63,24 @@ function lost(error: unknown): never {
 }
 
 function commitArguments(
+  runId: string,
   expected: Head,
   entries: readonly NewEntry[],
   bounds: LogBounds,
   writeAlways: boolean,
 ): Argument[] {
-  const args: Argument[] = [expected.id, expected.revision, bounds.maxEntries, bounds.maxBytes];
-  args.push(MAX_PAGE_ENTRIES, MAX_PAGE_BYTES, writeAlways ? 1 : 0, entries.length);
-  for (const [i, entry] of entries.entries()) {
-    args.push(entry.epoch, expected.revision + 1 + i, entry.id, toArgument(entry.body));
+  const { maxEntries, maxBytes, maxAgeMs } = bounds;
+  const args: Argument[] = [expected.id, expected.revision, maxEntries, maxBytes];
+  args.push(maxAgeMs === undefined ? '' : maxAgeMs * 1000, MAX_PAGE_ENTRIES, MAX_PAGE_BYTES);
+  args.push(writeAlways ? 1 : 0, runId, entries.length);
+  let last = 0;
+  for (const { epoch, revision, id, body } of entries) {
+    // Redis would refuse it only after it had appended the entries before.
+    if (!Number.isSafeInteger(revision) || revision <= last) {
+      throw new RangeError(`Revision ${revision} cannot follow ${last}`);
+    }
+    args.push(epoch, revision, id, toArgument(body));
+    last = revision;
   }
   const { sets, deletes } = foldWrites(entries);
   args.push(sets.length);

@@ -81,8 +81,14 @@ export async function openConnection(
   } finally {
     cancel();
   }
+  await handshake(connection, introduce(connection, options, timeoutMs));
+  return connection;
+}
+
+/** Waits for what must be asked before a connection can be used, and breaks it if that fails: no commit was sent. */
+export async function handshake<T>(connection: Connection, answer: Promise<T>): Promise<T> {
   try {
-    await introduce(connection, options, timeoutMs);
+    return await answer;
   } catch (error) {
     connection.destroy('the handshake failed');
     if (error instanceof StoreUnavailable) {
@@ -90,7 +96,6 @@ export async function openConnection(
     }
     throw error;
   }
-  return connection;
 }
 
 async function introduce(

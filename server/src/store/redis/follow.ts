@@ -29,10 +29,14 @@ export async function* followOn(
   // A page that does not reach the head confirms nothing new.
   let confirmedAt = -Infinity;
 
-  async function ask(): Promise<{ head: Head; entries: ChainedEntry[] }> {
+  /** Undefined while the store is interrupted. */
+  async function ask(): Promise<{ head: Head; entries: ChainedEntry[] } | undefined> {
     const args = [at.id, at.revision, MAX_PAGE_ENTRIES, MAX_PAGE_BYTES];
-    const reply = await link.run((connection) => runReader(connection, FOLLOW, keys, args, timeoutMs));
+    const reply = await link.run((connection) =>
+      runReader(connection, FOLLOW, keys, [...args, connection.runId], timeoutMs),
+    );
     const [epoch, revision, id, page] = parseList(reply);
+    if (id === undefined) return undefined;
     return { head: parseHead(epoch, revision, id), entries: parseEntries(page) };
   }
 
@@ -53,9 +57,10 @@ export async function* followOn(
 
   for (;;) {
     const askedAt = clock.now();
-    const { head, entries } = await ask();
+    const answer = await ask();
+    const { head, entries } = answer ?? { head: undefined, entries: [] };
     const last = entries.at(-1) ?? at;
-    if (!continues(at, entries) || (entries.length === 0 && head.id !== at.id)) {
+    if (!head || !continues(at, entries) || (entries.length === 0 && head.id !== at.id)) {
       yield 'gap';
       return;
     }

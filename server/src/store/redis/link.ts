@@ -1,6 +1,7 @@
 import { StoreUnavailable } from '../store.js';
-import { RedisRefusal, type Connection } from './connection.js';
+import { RedisRefusal } from './connection.js';
 import { refusalError } from './refusal.js';
+import type { ServerConnection } from './run-id.js';
 import type { Address } from './url.js';
 
 /** More redirections than this in a row mean a cluster that contradicts itself. */
@@ -16,14 +17,14 @@ export interface Link {
    * or commands that may be sent twice.
    * @throws StoreUnavailable or StoreUnusable
    */
-  run<T>(use: (connection: Connection) => Promise<T>): Promise<T>;
+  run<T>(use: (connection: ServerConnection) => Promise<T>): Promise<T>;
   /** Breaks the connection; what is under way fails with StoreUnavailable. The link stays closed. */
   close(): void;
 }
 
 export interface LinkOptions {
   readonly locate: () => Promise<Address>;
-  readonly open: (address: Address) => Promise<Connection>;
+  readonly open: (address: Address) => Promise<ServerConnection>;
   /** Whether MOVED and ASK are followed. */
   readonly redirects: boolean;
   readonly timeoutMs: number;
@@ -31,8 +32,8 @@ export interface LinkOptions {
 }
 
 export function createLink({ locate, open, redirects, timeoutMs, onClose }: LinkOptions): Link {
-  let current: Connection | undefined;
-  let opening: Promise<Connection> | undefined;
+  let current: ServerConnection | undefined;
+  let opening: Promise<ServerConnection> | undefined;
   let movedTo: Address | undefined;
   let closed = false;
   let close: () => void = () => undefined;
@@ -44,7 +45,7 @@ export function createLink({ locate, open, redirects, timeoutMs, onClose }: Link
   });
   closing.catch(() => undefined);
 
-  async function reopen(): Promise<Connection> {
+  async function reopen(): Promise<ServerConnection> {
     const address = movedTo ?? (await locate());
     movedTo = undefined;
     const connection = await open(address);
@@ -52,7 +53,7 @@ export function createLink({ locate, open, redirects, timeoutMs, onClose }: Link
     return connection;
   }
 
-  async function connect(): Promise<Connection> {
+  async function connect(): Promise<ServerConnection> {
     if (closed) throw closedError();
     if (current?.open) return current;
     opening ??= reopen().finally(() => {
@@ -62,7 +63,10 @@ export function createLink({ locate, open, redirects, timeoutMs, onClose }: Link
     return current;
   }
 
-  async function follow<T>(use: (connection: Connection) => Promise<T>, redirections: number): Promise<T> {
+  async function follow<T>(
+    use: (connection: ServerConnection) => Promise<T>,
+    redirections: number,
+  ): Promise<T> {
     const connection = await connect();
     try {
       return await use(connection);
@@ -81,7 +85,7 @@ export function createLink({ locate, open, redirects, timeoutMs, onClose }: Link
   }
 
   /** A slot on its way to another node: what has moved already is served there to those who say ASKING. */
-  async function askOnce<T>(address: Address, use: (connection: Connection) => Promise<T>): Promise<T> {
+  async function askOnce<T>(address: Address, use: (connection: ServerConnection) => Promise<T>): Promise<T> {
     const connection = await open(address);
     try {
       return await use({

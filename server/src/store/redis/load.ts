@@ -5,7 +5,7 @@ import {
   type Checkpoint,
   type RecentBounds,
 } from '../store.js';
-import { addressText, type Connection } from './connection.js';
+import { addressText } from './connection.js';
 import { fieldName } from './fields.js';
 import { logAhead } from './refusal.js';
 import {
@@ -17,11 +17,12 @@ import {
   toLogEntry,
   type ChainedEntry,
 } from './replies.js';
+import type { ServerConnection } from './run-id.js';
 import { LOAD, RANGE, runReader } from './scripts.js';
 
 /** Reads the checkpoint with the newest page of the log at once, then older pages as far as they continue it. */
 export async function loadFrom(
-  connection: Connection,
+  connection: ServerConnection,
   keys: readonly string[],
   bounds: RecentBounds,
   timeoutMs: number,
@@ -30,10 +31,10 @@ export async function loadFrom(
     connection,
     LOAD,
     keys,
-    pageBounds(bounds.maxEntries, bounds.maxBytes),
+    [...pageBounds(bounds.maxEntries, bounds.maxBytes), connection.runId],
     timeoutMs,
   );
-  const [hash, newest] = parseList(first);
+  const [hash, newest, now, interrupted] = parseList(first);
   const values = parsePairs(hash);
   const head = parseHead(values.get('@epoch'), values.get('@revision') ?? 0, values.get('@head'));
   let page = parseEntries(newest);
@@ -44,19 +45,19 @@ export async function loadFrom(
 
   const recent: ChainedEntry[] = [];
   let bytes = 0;
-  // What the next entry must be; only the head itself is known by its own id rather than by its follower.
-  let wanted = { revision: head.revision, id: head.id };
+  // Each entry names the one before it; a revision does not, since a new epoch may leave some out.
+  let wanted = head.id;
   const add = (entry: ChainedEntry): boolean => {
     bytes += entry.body.byteLength;
     const fits = recent.length < bounds.maxEntries && bytes <= bounds.maxBytes;
-    if (!fits || entry.revision !== wanted.revision || entry.id !== wanted.id) return false;
+    if (!fits || entry.id !== wanted) return false;
     recent.push(entry);
-    wanted = { revision: entry.revision - 1, id: entry.previous };
+    wanted = entry.previous;
     return true;
   };
   while (page.length > 0 && page.every(add) && recent.length < bounds.maxEntries) {
     const limits = pageBounds(bounds.maxEntries - recent.length, bounds.maxBytes - bytes);
-    const args = ['XREVRANGE', `(${wanted.revision + 1}-0`, '-', ...limits];
+    const args = ['XREVRANGE', `(${recent.at(-1)?.revision ?? 0}-0`, '-', ...limits];
     const reply = await runReader(connection, RANGE, keys, args, timeoutMs);
     page = parseEntries(parseList(reply)[2]);
   }
@@ -71,6 +72,8 @@ export async function loadFrom(
     commitTime: Number(parseText(values.get('@time'))),
     fields,
     recent: recent.reverse().map(toLogEntry),
+    now: Number(parseText(now)),
+    interrupted: interrupted === 1,
   };
 }
 

@@ -2,6 +2,7 @@ import type { Clock } from '../../clock.js';
 import { addressText, openConnection, type Connection } from './connection.js';
 import { closedError, createLink, storeError, type Link } from './link.js';
 import { createLocator } from './locate.js';
+import { identify } from './run-id.js';
 import { watchSentinels } from './sentinel-watch.js';
 import type { Address, RedisTarget } from './url.js';
 
@@ -76,7 +77,7 @@ export function createNetwork(target: RedisTarget, clock: Clock, timeoutMs: numb
       checkOpen();
       const link = createLink({
         locate: () => locator.locate(key),
-        open,
+        open: async (address) => identify(await open(address), timeoutMs),
         redirects: target.kind === 'cluster',
         timeoutMs,
         onClose: () => links.delete(link),

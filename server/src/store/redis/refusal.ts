@@ -42,7 +42,7 @@ export function refusalError(refusal: RedisRefusal): StoreUnavailable | StoreUnu
     case 'ASK':
       return new StoreUnusable(`${where} belongs to a cluster: use redis+cluster:// in POLICY_STORE`);
     case 'NOPERM':
-      return new StoreUnusable(`${where} denies the user a right (${message}). Grant: ${GRANT}`);
+      return noRight(where, message);
     case 'NOAUTH':
       return noPassword(where);
     case 'WRONGPASS':
@@ -52,6 +52,8 @@ export function refusalError(refusal: RedisRefusal): StoreUnavailable | StoreUnu
     case 'DENIED':
       return new StoreUnusable(`${where} runs in protected mode: set a password or a bind address there`);
   }
+  // What Redis says where a script may be run, but not a command in it.
+  if (message.includes('The user executing the script')) return noRight(where, message);
   // What Redis says to a command with many arguments, before it looks at the command.
   if (message.includes('unauthenticated')) return noPassword(where);
   if (message.includes('max number of clients')) {
@@ -69,12 +71,16 @@ export function refusalError(refusal: RedisRefusal): StoreUnavailable | StoreUnu
     return new StoreUnusable(logAhead(where));
   }
   if (message.includes("near '#'") || message.includes('Unexpected engine')) return tooOld(where, undefined);
-  if (message.includes('unknown command')) {
+  if (/unknown (redis )?command/i.test(message)) {
     return new StoreUnusable(
       `${where} lacks a command that the store needs (${message}): do not rename or disable it`,
     );
   }
   return new StoreUnusable(`${where}: ${message}`);
+}
+
+function noRight(where: string, message: string): StoreUnusable {
+  return new StoreUnusable(`${where} denies the user a right (${message}). Grant: ${GRANT}`);
 }
 
 function noPassword(where: string): StoreUnusable {

@@ -36,14 +36,12 @@ export function parseHead(
   return { epoch: parseText(epoch), revision: Number(parseText(revision)), id: parseText(id) };
 }
 
-/** Whether each entry follows the one before it, and the first one `after`. */
-export function continues(after: Pick<Head, 'revision' | 'id'>, entries: readonly ChainedEntry[]): boolean {
-  let last = after;
-  for (const entry of entries) {
-    if (entry.revision !== last.revision + 1 || entry.previous !== last.id) return false;
-    last = entry;
-  }
-  return true;
+/**
+ * Whether each entry follows the one before it, and the first one `after`. Only the ids tell, which are random: a new
+ * epoch may leave revisions out.
+ */
+export function continues(after: Pick<Head, 'id'>, entries: readonly ChainedEntry[]): boolean {
+  return entries.every(({ previous }, i) => previous === (entries[i - 1] ?? after).id);
 }
 
 export function toLogEntry({ epoch, revision, id, commitTime, body }: ChainedEntry): LogEntry {

@@ -2,7 +2,7 @@
 --[[
 Reads one page of the log.
 KEYS   1 state, 2 log
-ARGV   1  XRANGE or XREVRANGE; 2, 3  its first and last id; 4, 5  most entries and bytes in the output
+ARGV   1  XRANGE or XREVRANGE; 2, 3  where it starts and where it stops; 4, 5  most entries and bytes in the output
 Output {revision of the head, id of the oldest entry or nothing, the entries}
 Never writes, and yet is no read-only script: see follow-2.lua.
 ]]
