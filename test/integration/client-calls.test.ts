@@ -1,6 +1,5 @@
 import { EventEmitter, once } from 'node:events';
 
-import { type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js';
 import { PolicyClient, PolicyStoreError, Preset, RiskMode, View } from '@policystore/client';
 import {
   Freshness,
@@ -15,7 +14,7 @@ import {
 import { expect } from 'chai';
 
 import { PolicyError } from '../../server/src/errors.js';
-import { toStatus } from '../../server/src/grpc/error-status.js';
+import { answering } from '../support/answering.js';
 import { rejection } from '../support/rejection.js';
 import { type ScriptedServer, startScriptedServer } from '../support/scripted-server.js';
 
@@ -29,24 +28,6 @@ function current(revision: number, epoch = 'e1'): GetResponse {
     version: { epoch, revision },
     validFor: { seconds: 9, nanos: 500_000_000 },
   });
-}
-
-/** Answers the n-th call with the n-th of `answers`, the last one for ever, and keeps what was asked. */
-function answering<Request, Response>(...answers: (Response | PolicyError)[]) {
-  const calls: ServerUnaryCall<Request, Response>[] = [];
-  const handler = (call: ServerUnaryCall<Request, Response>, done: sendUnaryData<Response>) => {
-    const answer = answers[Math.min(calls.length, answers.length - 1)];
-    calls.push(call);
-    if (answer instanceof PolicyError) done(toStatus(answer));
-    else done(null, answer);
-  };
-  return {
-    handler,
-    calls,
-    get requests() {
-      return calls.map(({ request }) => request);
-    },
-  };
 }
 
 describe('PolicyClient calls', () => {

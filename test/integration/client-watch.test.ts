@@ -1,14 +1,8 @@
-import { EventEmitter, once } from 'node:events';
+import { once } from 'node:events';
 
-import { Metadata, type ServerWritableStream } from '@grpc/grpc-js';
-import {
-  PolicyClient,
-  PolicyStoreError,
-  RiskMode,
-  type WatchEvent,
-  type WatchOptions,
-} from '@policystore/client';
-import { Delivery, GetResponse, type WatchRequest, WatchResponse } from '@policystore/client/proto';
+import { Metadata } from '@grpc/grpc-js';
+import { PolicyStoreError } from '@policystore/client';
+import { Delivery, GetResponse, type WatchResponse } from '@policystore/client/proto';
 import { expect } from 'chai';
 
 import { Channels } from '../../clients/typescript/src/channels.js';
@@ -18,77 +12,22 @@ import { PolicyWatch } from '../../clients/typescript/src/watch/policy-watch.js'
 import { type ErrorReason, PolicyError } from '../../server/src/errors.js';
 import { toStatus } from '../../server/src/grpc/error-status.js';
 import { rejection } from '../support/rejection.js';
-import { type ScriptedServer, startScriptedServer } from '../support/scripted-server.js';
-
-type Stream = ServerWritableStream<WatchRequest, WatchResponse>;
-
-const at = (revision: number, epoch = 'e1') => ({ epoch, revision });
-
-function snapshot(revision: number, more: { resync?: boolean; customParams?: object } = {}): WatchResponse {
-  const { resync = false, customParams = {} } = more;
-  return WatchResponse.fromPartial({
-    version: at(revision),
-    resync,
-    event: { $case: 'snapshot', value: { riskMode: RiskMode.NORMAL, maxPositions: revision, customParams } },
-  });
-}
-
-function patch(revision: number, previous = revision - 1, customParams?: object): WatchResponse {
-  return WatchResponse.fromPartial({
-    version: at(revision),
-    previous,
-    event: { $case: 'patch', value: { maxPositions: revision, customParams } },
-  });
-}
-
-const heartbeat = (revision: number, previous: number) =>
-  WatchResponse.fromPartial({ version: at(revision), previous });
+import { startScriptedServer } from '../support/scripted-server.js';
+import {
+  at,
+  createWatchFixture,
+  heartbeat,
+  patch,
+  snapshot,
+  type Stream,
+} from '../support/scripted-watch.js';
 
 function fail(stream: Stream, reason: ErrorReason): void {
   stream.emit('error', toStatus(new PolicyError(reason, 'as scripted')));
 }
 
 describe('PolicyClient.watch', () => {
-  const servers: ScriptedServer[] = [];
-  const clients: PolicyClient[] = [];
-
-  afterEach(async () => {
-    for (const client of clients.splice(0)) client.close();
-    await Promise.all(servers.splice(0).map((server) => server.close()));
-  });
-
-  /** The n-th stream gets the n-th of `scripts`; emits 'stream' for each. */
-  async function serve(...scripts: ((stream: Stream, server: ScriptedServer) => void)[]) {
-    const streams: Stream[] = [];
-    const events = new EventEmitter();
-    const server = await startScriptedServer({
-      watch: (stream) => {
-        streams.push(stream);
-        events.emit('stream', stream);
-        scripts[streams.length - 1]?.(stream, server);
-      },
-      get: (_call, done) => {
-        done(null, GetResponse.fromPartial({ policy: { maxPositions: 3 }, version: at(3) }));
-      },
-    });
-    servers.push(server);
-    return { server, address: server.address, streams, events };
-  }
-
-  function connect(addresses: string | string[]): PolicyClient {
-    const client = new PolicyClient({ addresses, name: 'executor' });
-    clients.push(client);
-    return client;
-  }
-
-  /** The first `count` events; then the watch is left. */
-  async function take(count: number, addresses: string | string[], options: WatchOptions = {}) {
-    const watch = connect(addresses).watch(options);
-    const events: WatchEvent[] = [];
-    for await (const event of watch) if (events.push(event) === count) break;
-    const revisions = events.map(({ version }) => version.revision);
-    return { watch, events, revisions };
-  }
+  const { servers, serve, connect, take } = createWatchFixture();
 
   it('brings a snapshot, then every change, folded', async () => {
     const { address } = await serve((stream) => {
@@ -209,6 +148,17 @@ describe('PolicyClient.watch', () => {
     expect(events.map(({ resync }) => resync)).to.deep.equal([false, true, false]);
     expect(streams.map(({ request }) => request.after)).to.deep.equal([undefined, at(1), undefined]);
     expect(watch.gaps).to.equal(2);
+  });
+
+  it('begins with nothing older than what was read before', async () => {
+    const { address, streams } = await serve((stream) => stream.write(snapshot(3)));
+    const client = connect(address);
+    await client.get();
+
+    const watch = client.watch();
+    await watch.next();
+
+    expect(streams[0]!.request).to.deep.include({ after: undefined, minVersion: at(3) });
   });
 
   it('moves to another address when a server stops, and goes on there', async () => {

@@ -1,7 +1,15 @@
 import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net';
 
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { type PolicyServiceServer, PolicyServiceService } from '@policystore/client/proto';
+import {
+  type HistoryServiceServer,
+  HistoryServiceService,
+  type PolicyServiceServer,
+  PolicyServiceService,
+} from '@policystore/client/proto';
+
+/** Handlers of both services, by the names of their methods. */
+export type Script = Partial<PolicyServiceServer & HistoryServiceServer>;
 
 /** A real gRPC server whose answers a test writes: what is not scripted is UNIMPLEMENTED. */
 export interface ScriptedServer {
@@ -15,13 +23,11 @@ export interface ScriptedServer {
 }
 
 /** Port 0 takes any free one. */
-export async function startScriptedServer(
-  script: Partial<PolicyServiceServer>,
-  port = 0,
-): Promise<ScriptedServer> {
+export async function startScriptedServer(script: Script, port = 0): Promise<ScriptedServer> {
   const grpc = new Server();
   // grpc-js answers what is missing with UNIMPLEMENTED
   grpc.addService(PolicyServiceService, script as PolicyServiceServer);
+  grpc.addService(HistoryServiceService, script as HistoryServiceServer);
   const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
   const sockets = new Set<Socket>();
   const net: NetServer = createServer((socket) => {

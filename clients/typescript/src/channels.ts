@@ -1,6 +1,6 @@
 import { type ChannelCredentials, credentials } from '@grpc/grpc-js';
 
-import { PolicyServiceClient } from './proto.js';
+import { HistoryServiceClient, PolicyServiceClient } from './proto.js';
 
 const CHANNEL_OPTIONS = {
   // notices a peer that vanished without a word
@@ -17,17 +17,24 @@ const CHANNEL_OPTIONS = {
   'grpc.enable_channelz': 0,
 };
 
+/** The services at one address, over one connection. */
+interface Stubs {
+  readonly policy: PolicyServiceClient;
+  readonly history: HistoryServiceClient;
+}
+
 /** A connection to one address. */
-export interface Channel {
-  readonly stub: PolicyServiceClient;
+export interface Channel extends Stubs {
+  /** `host:port`. */
+  readonly address: string;
   /** The address did not do: from now on the next one is used, unless somebody has moved on already. */
   leave(): void;
 }
 
-/** One channel per address, opened when first needed. All calls use one address as long as it works. */
+/** One channel per address, opened when first needed. Calls use one address as long as it works. */
 export class Channels {
   readonly #addresses: readonly string[];
-  readonly #stubs = new Map<number, PolicyServiceClient>();
+  readonly #stubs = new Map<number, Stubs>();
   #current = 0;
 
   constructor(addresses: readonly string[]) {
@@ -39,27 +46,39 @@ export class Channels {
   }
 
   use(): Channel {
-    const index = this.#current;
+    return this.#channel(this.#current);
+  }
+
+  /** Every address. */
+  all(): Channel[] {
+    return this.#addresses.map((_, index) => this.#channel(index));
+  }
+
+  close(): void {
+    for (const { policy } of this.#stubs.values()) policy.close();
+  }
+
+  #channel(index: number): Channel {
+    const address = this.#addresses[index] ?? '';
+    let stubs = this.#stubs.get(index);
+    if (!stubs) {
+      stubs = connect(address);
+      this.#stubs.set(index, stubs);
+    }
     return {
-      stub: this.#stub(index),
+      ...stubs,
+      address,
       leave: () => {
         if (this.#current === index) this.#current = (index + 1) % this.size;
       },
     };
   }
+}
 
-  #stub(index: number): PolicyServiceClient {
-    let stub = this.#stubs.get(index);
-    if (!stub) {
-      stub = new PolicyServiceClient(this.#addresses[index] ?? '', channelCredentials(), CHANNEL_OPTIONS);
-      this.#stubs.set(index, stub);
-    }
-    return stub;
-  }
-
-  close(): void {
-    for (const stub of this.#stubs.values()) stub.close();
-  }
+function connect(address: string): Stubs {
+  const policy = new PolicyServiceClient(address, channelCredentials(), CHANNEL_OPTIONS);
+  const channelOverride = policy.getChannel();
+  return { policy, history: new HistoryServiceClient(address, channelCredentials(), { channelOverride }) };
 }
 
 /** Where transport security will be chosen. */

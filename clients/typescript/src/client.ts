@@ -2,9 +2,12 @@ import { randomUUID } from 'node:crypto';
 
 import { Metadata } from '@grpc/grpc-js';
 
+import { Calls, type StartCall } from './calls.js';
 import { Channels } from './channels.js';
 import { readDuration } from './duration.js';
 import { PolicyStoreError } from './errors.js';
+import { type HistoryEntry, type PastPolicy, readEntry, readPages } from './history.js';
+import { writeHistoryQuery, writeMoment } from './history-query.js';
 import { type PatchInput, type PolicyInput, writePatch, writePolicy } from './input.js';
 import { checkNames } from './names.js';
 import { Operations } from './operations.js';
@@ -12,65 +15,47 @@ import {
   type CallOptions,
   type ClientOptions,
   type GetOptions,
+  type HistoryOptions,
+  type Moment,
   OPTIONS,
-  readAddresses,
-  readDeadline,
-  readNamespace,
-  readPreset,
-  readToken,
+  type OverrideOptions,
+  type RollbackOptions,
   type WatchOptions,
   type WriteOptions,
 } from './options.js';
-import { type FieldName, type Policy, readPolicy } from './policy.js';
+import { type OverrideResult, readOutcomes, type TakenOverride } from './override.js';
+import { type OverrideInput, writeOverride } from './override-input.js';
+import { type FieldName, hasPending, readPolicy } from './policy.js';
 import {
   Freshness,
   type GetRequest,
   type GetResponse,
+  type GetRevisionResponse,
+  type ListChangesResponse,
+  type OverrideRequest,
+  type OverrideResponse,
   PolicyPatch,
-  type PolicyServiceClient,
   Preset,
+  type RestoreResponse,
   type UpdateResponse,
   View,
 } from './proto.js';
-import { isTransient, retry } from './retry.js';
+import {
+  readAddresses,
+  readDeadline,
+  readNamespace,
+  readOverrideId,
+  readOverrideName,
+  readPreset,
+  readRevision,
+  readRollbackFields,
+  readToken,
+} from './read-options.js';
+import { type Current, type NotModified, type RestoreResult, type WriteResult } from './results.js';
 import { Session } from './session.js';
 import { systemTiming } from './timing.js';
-import { callOnce, type StartCall } from './unary.js';
 import { type Version } from './version.js';
 import { PolicyWatch } from './watch/policy-watch.js';
-
-interface Believable {
-  readonly version: Version;
-  /** How long the answer may be believed, in milliseconds from `sentAt`. Zero: do not open positions on it. */
-  readonly validForMs: number;
-  /** When the request was sent, on the clock of `performance.now()`. */
-  readonly sentAt: number;
-}
-
-/** The current policy. */
-export interface Current extends Believable {
-  readonly notModified: false;
-  readonly policy: Policy;
-}
-
-/** The policy is still the one of `ifVersionNot`. */
-export interface NotModified extends Believable {
-  readonly notModified: true;
-  readonly policy: undefined;
-}
-
-export interface WriteResult {
-  /** The state after the write; with validateOnly or an empty patch, the current one. */
-  readonly version: Version;
-  /** What really changed. Empty: nothing did, and nothing was committed. */
-  readonly patch: PolicyPatch;
-  /** Fields that changed in the base and are hidden by an override. */
-  readonly maskedFields: readonly string[];
-  /** The request id had been committed before; version and patch are of that first time. */
-  readonly replayed: boolean;
-  /** The would-be policy, without overrides. Only with validateOnly. */
-  readonly policy: Policy | undefined;
-}
 
 /** What all write requests have in common. */
 interface WriteRequest {
@@ -81,6 +66,9 @@ interface WriteRequest {
   validateOnly: boolean;
 }
 
+/** What all write responses have in common; a restore masks nothing. */
+type WriteResponse = Omit<UpdateResponse, 'maskedFields'> & { maskedFields?: string[] };
+
 /**
  * A client of one namespace. Every method rejects with PolicyStoreError, or with the signal's reason after an abort;
  * what the types forbid, such as a misspelt option, is a TypeError.
@@ -89,22 +77,29 @@ interface WriteRequest {
 export class PolicyClient implements AsyncDisposable {
   readonly #namespace: string;
   readonly #name: string;
-  readonly #deadlineMs: number;
   readonly #metadata = new Metadata();
   readonly #channels: Channels;
   readonly #operations = new Operations();
   readonly #session = new Session();
+  readonly #calls: Calls;
 
   /** Connects when first needed. @throws TypeError or RangeError for an option that cannot be used. */
   constructor(options: ClientOptions = {}) {
     checkNames('PolicyClient', 'option', options, OPTIONS.client);
     this.#namespace = readNamespace(options.namespace);
     this.#name = options.name ?? '';
-    this.#deadlineMs = readDeadline(options.deadlineMs ?? 5_000);
+    const deadlineMs = readDeadline(options.deadlineMs ?? 5_000);
     const token = readToken(options.token);
     if (token !== undefined) this.#metadata.set('authorization', `Bearer ${token}`);
     if (this.#name !== '') this.#metadata.set('x-policy-client', this.#name);
     this.#channels = new Channels(readAddresses(options.addresses));
+    this.#calls = new Calls({
+      metadata: this.#metadata,
+      channels: this.#channels,
+      operations: this.#operations,
+      deadlineMs,
+      timing: systemTiming,
+    });
   }
 
   /**
@@ -116,7 +111,7 @@ export class PolicyClient implements AsyncDisposable {
   get(options: GetOptions): Promise<Current | NotModified>;
   async get(options: GetOptions = {}): Promise<Current | NotModified> {
     checkNames('get', 'option', options, OPTIONS.get);
-    const deadline = this.#deadline(options);
+    const deadline = this.#calls.deadline(options);
     try {
       return await this.#get(options, deadline);
     } catch (error) {
@@ -130,31 +125,110 @@ export class PolicyClient implements AsyncDisposable {
   /** Replaces the whole policy in one step. */
   async update(policy: PolicyInput, options: WriteOptions = {}): Promise<WriteResult> {
     const request = { ...this.#writeRequest(options), policy: writePolicy(policy) };
-    return this.#write(
-      options,
-      request,
-      (stub) => (call, done) => stub.update(request, this.#metadata, call, done),
-    );
+    return this.#write(options, request, (channel, ...call) => channel.policy.update(request, ...call));
   }
 
   /** Changes the named fields and leaves the rest. */
   async patch(patch: PatchInput, options: WriteOptions = {}): Promise<WriteResult> {
     const request = { ...this.#writeRequest(options), patch: writePatch(patch) };
-    return this.#write(
-      options,
-      request,
-      (stub) => (call, done) => stub.patch(request, this.#metadata, call, done),
-    );
+    return this.#write(options, request, (channel, ...call) => channel.policy.patch(request, ...call));
   }
 
   /** Returns to a preset; without one, to the server's own defaults. Lists and dictionaries become empty. */
   async reset(preset: Preset = Preset.UNSPECIFIED, options: WriteOptions = {}): Promise<WriteResult> {
     const request = { ...this.#writeRequest(options), preset: readPreset(preset) };
-    return this.#write(
+    return this.#write(options, request, (channel, ...call) => channel.policy.reset(request, ...call));
+  }
+
+  /**
+   * Sets fields of the base to what they were at an earlier revision, as one new change; a revision alone means the
+   * one of whichever epoch the log holds it. Never touches overrides. Rejects with `REVISION_COMPACTED` where the log
+   * no longer reaches so far, `REVISION_UNKNOWN` where there is no such revision.
+   */
+  async rollback(to: number | Version, options: RollbackOptions = {}): Promise<WriteResult> {
+    checkNames('rollback', 'option', options, OPTIONS.rollback);
+    const { fields, ...rest } = options;
+    const request = { ...this.#writeRequest(rest), ...readRevision(to), fields: readRollbackFields(fields) };
+    return this.#write(rest, request, (channel, ...call) => channel.policy.rollback(request, ...call));
+  }
+
+  /**
+   * Tightens the policy until it is restored, whatever is written to the base meanwhile. Without name and limits it is
+   * the circuit breaker. It is sent to every address that this client knows, at once and with one request id, so that
+   * it is committed once and acts on each of them even while the store is away. Each is tried again until the deadline;
+   * but once one has taken it, the others have two seconds more, so that one that hangs does not hide it for long.
+   *
+   * Resolves as soon as one address took it and all are done: look at `pending` and `addresses`; call again with the
+   * same `requestId` to insist. Rejects where none took it: with `OVERRIDE_LOOSENS` where the name is in force and this
+   * would loosen it, or another refusal, rather than with what passes.
+   */
+  async override(input: OverrideInput, options: OverrideOptions = {}): Promise<OverrideResult> {
+    checkNames('override', 'option', options, OPTIONS.override);
+    const request: OverrideRequest = {
+      ...writeOverride(input),
+      namespace: this.#namespace,
+      requestId: readOverrideId(options.requestId),
+      validateOnly: false,
+    };
+    const answers = await this.#calls.everywhere<OverrideResponse, TakenOverride>(
+      options,
+      (channel, ...call) => channel.policy.override(request, ...call),
+      (response) => ({ response, version: this.#seen(response.version, response.override?.pending) }),
+    );
+    return readOutcomes(answers);
+  }
+
+  /**
+   * Ends an override; without a name, the circuit breaker. What holds from then on is the base as it is now, tightened
+   * by the overrides that are left. Rejects with `OVERRIDE_UNKNOWN` where none is in force under the name, and while
+   * the store is away.
+   */
+  async restore(name?: string, options: WriteOptions = {}): Promise<RestoreResult> {
+    const request = { ...this.#writeRequest(options), name: readOverrideName(name) };
+    const { version, patch, replayed, policy } = await this.#write<RestoreResponse>(
       options,
       request,
-      (stub) => (call, done) => stub.reset(request, this.#metadata, call, done),
+      (channel, ...call) => channel.policy.restore(request, ...call),
     );
+    return { version, patch, replayed, policy };
+  }
+
+  /**
+   * The changes, newest first, as far back as the server keeps them: `for await (const { actor, fields } of
+   * client.history({ fields: ['max_positions'] }))`. Pages are fetched as it is iterated; changes that are made
+   * meanwhile do not appear. Rejects with `REVISION_COMPACTED` where the next page was dropped from the log meanwhile.
+   */
+  history(options: HistoryOptions = {}): AsyncIterableIterator<HistoryEntry, undefined> {
+    checkNames('history', 'option', options, OPTIONS.history);
+    const query = { namespace: this.#namespace, ...writeHistoryQuery(options) };
+    return readPages((pageToken) =>
+      this.#calls.anywhere<ListChangesResponse>(
+        options,
+        this.#calls.deadline(options),
+        true,
+        (channel, ...call) => channel.history.listChanges({ ...query, pageToken }, ...call),
+      ),
+    );
+  }
+
+  /**
+   * What was in force at a revision (`{ revision }`, or a version) or at a time (`{ time }`). Rejects with
+   * `REVISION_COMPACTED` where that is no longer kept, naming the oldest that is; `REVISION_UNKNOWN` where there is no
+   * such revision yet, or the time is in the future; `EPOCH_UNKNOWN` where the revision is of another epoch.
+   */
+  async revision(at: Moment, options: CallOptions = {}): Promise<PastPolicy> {
+    checkNames('revision', 'option', options, OPTIONS.call);
+    const request = { namespace: this.#namespace, ...writeMoment(at) };
+    const { version, base, effective, entry } = await this.#calls.anywhere<GetRevisionResponse>(
+      options,
+      this.#calls.deadline(options),
+      true,
+      (channel, ...call) => channel.history.getRevision(request, ...call),
+    );
+    if (!version || !base || !effective) {
+      throw new PolicyStoreError('INTERNAL', 'the server answered without a policy');
+    }
+    return { version, base: readPolicy(base), effective: readPolicy(effective), entry: readEntry(entry) };
   }
 
   /**
@@ -187,26 +261,28 @@ export class PolicyClient implements AsyncDisposable {
   }
 
   async #get(options: GetOptions, deadline: number): Promise<Current | NotModified> {
+    const { ifVersionNot } = options;
     let sentAt = 0;
-    const response = await this.#call<GetResponse>(options, deadline, true, (stub) => (call, done) => {
+    const response = await this.#calls.anywhere<GetResponse>(options, deadline, true, (channel, ...call) => {
       const request: GetRequest = {
         namespace: this.#namespace,
         view: options.view ?? View.EFFECTIVE,
-        ifVersionNot: options.ifVersionNot,
+        ifVersionNot: ifVersionNot && this.#session.identifies(ifVersionNot) ? ifVersionNot : undefined,
         minVersion: this.#session.atLeast(options.minVersion),
         freshness: options.fresh ? Freshness.STORE : Freshness.MEMORY,
       };
       sentAt = performance.now();
-      return stub.get(request, this.#metadata, call, done);
+      return channel.policy.get(request, ...call);
     });
+    const policy = response.policy && readPolicy(response.policy);
     const believable = {
-      version: this.#seen(response.version),
+      version: this.#seen(response.version, policy && hasPending(policy)),
       validForMs: readDuration(response.validFor),
       sentAt,
     };
     if (response.notModified) return { ...believable, notModified: true, policy: undefined };
-    if (!response.policy) throw new PolicyStoreError('INTERNAL', 'the server answered without a policy');
-    return { ...believable, notModified: false, policy: readPolicy(response.policy) };
+    if (!policy) throw new PolicyStoreError('INTERNAL', 'the server answered without a policy');
+    return { ...believable, notModified: false, policy };
   }
 
   #writeRequest(options: WriteOptions): WriteRequest {
@@ -220,58 +296,25 @@ export class PolicyClient implements AsyncDisposable {
     };
   }
 
-  async #write(
+  async #write<R extends WriteResponse>(
     options: WriteOptions,
-    request: WriteRequest,
-    start: (stub: PolicyServiceClient) => StartCall<UpdateResponse>,
+    { requestId }: WriteRequest,
+    start: StartCall<R>,
   ): Promise<WriteResult> {
-    const response = await this.#call(options, this.#deadline(options), request.requestId !== '', start);
+    const deadline = this.#calls.deadline(options);
+    const response = await this.#calls.anywhere(options, deadline, requestId !== '', start);
     return {
       version: this.#seen(response.version),
       patch: response.patch ?? PolicyPatch.fromPartial({}),
-      maskedFields: response.maskedFields,
+      maskedFields: response.maskedFields ?? [],
       replayed: response.replayed,
       policy: response.policy && readPolicy(response.policy),
     };
   }
 
-  /** `safe`: the call may be tried again. */
-  async #call<R>(
-    options: CallOptions,
-    deadline: number,
-    safe: boolean,
-    start: (stub: PolicyServiceClient) => StartCall<R>,
-  ): Promise<R> {
-    const operation = this.#operations.begin(options.signal);
-    const attempt = async (timeoutMs: number): Promise<R> => {
-      const channel = this.#channels.use();
-      try {
-        return await callOnce(start(channel.stub), timeoutMs, operation.signal);
-      } catch (error) {
-        if (isTransient(error)) channel.leave();
-        throw error;
-      }
-    };
-    try {
-      return await retry(attempt, {
-        deadline,
-        addresses: this.#channels.size,
-        safe,
-        signal: operation.signal,
-        timing: systemTiming,
-      });
-    } finally {
-      operation.end();
-    }
-  }
-
-  #deadline(options: CallOptions): number {
-    return systemTiming.now() + readDeadline(options.deadlineMs ?? this.#deadlineMs);
-  }
-
-  #seen(version: Version | undefined): Version {
+  #seen(version: Version | undefined, pending?: boolean): Version {
     if (!version) throw new PolicyStoreError('INTERNAL', 'the server answered without a version');
-    this.#session.observe(version);
+    this.#session.observe(version, pending);
     return version;
   }
 }

@@ -1,6 +1,7 @@
-export { type Current, type NotModified, PolicyClient, type WriteResult } from './client.js';
+export { PolicyClient } from './client.js';
 export { type FieldViolation, PolicyStoreError, type StatusName } from './errors.js';
 export { foldPatch } from './fold.js';
+export { type FieldChange, type HistoryEntry, type PastPolicy } from './history.js';
 export {
   type Entries,
   type EntriesInput,
@@ -14,19 +15,30 @@ export {
   type ClientOptions,
   type GetOptions,
   type Held,
+  type HistoryOptions,
+  type Moment,
+  type OverrideOptions,
+  type RollbackOptions,
   type WatchOptions,
   type WriteOptions,
 } from './options.js';
+export { type AddressOutcome, type OverrideResult } from './override.js';
+export { type LimitsInput, type OverrideInput } from './override-input.js';
 export { type FieldName, type Policy, type PolicyOf, readPolicy } from './policy.js';
 export {
+  type Change,
   ChangeKind,
+  type Origin,
   type Override,
+  type OverridesChange,
   type PolicyPatch,
   Preset,
+  type Recovery,
   RiskMode,
   TradingState,
   View,
 } from './proto.js';
+export { type Current, type NotModified, type RestoreResult, type WriteResult } from './results.js';
 export { formatVersion, parseVersion, type Version } from './version.js';
 export { type Cause, type WatchEvent } from './watch/events.js';
 export { type PolicyWatch } from './watch/policy-watch.js';

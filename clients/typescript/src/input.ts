@@ -1,4 +1,4 @@
-import { type FieldViolation, PolicyStoreError } from './errors.js';
+import { checkFits, scalarChecks, type ScalarInput } from './fits.js';
 import { type JsonObject } from './json.js';
 import { checkNames } from './names.js';
 import { FIELDS } from './policy.js';
@@ -22,13 +22,6 @@ export interface EntriesInput<V> {
   readonly clear?: boolean | undefined;
   readonly remove?: readonly string[] | undefined;
   readonly put?: Entries<V> | undefined;
-}
-
-interface ScalarInput {
-  readonly riskMode?: RiskMode | undefined;
-  readonly maxRiskPerTrade?: number | undefined;
-  readonly maxPositions?: number | undefined;
-  readonly globalMinConfidence?: number | undefined;
 }
 
 /** The fields to change; the others stay. */
@@ -114,30 +107,10 @@ function readClear(field: string, { clear = false }: { readonly clear?: unknown 
   return clear;
 }
 
-/** Only what cannot be sent is refused; the rules themselves are the server's. */
 function writeScalars(input: ScalarInput) {
+  checkFits(scalarChecks(input));
   const { riskMode, maxRiskPerTrade, maxPositions, globalMinConfidence } = input;
-  const violations: FieldViolation[] = [];
-  const check = (field: string, value: unknown, fits: (value: unknown) => boolean, description: string) => {
-    if (value !== undefined && !fits(value)) violations.push({ field, description });
-  };
-  check('risk_mode', riskMode, isInt32, 'must be a RiskMode');
-  check('max_risk_per_trade', maxRiskPerTrade, isNumber, 'must be a number');
-  check('max_positions', maxPositions, isInt32, 'must be an integer');
-  check('global_min_confidence', globalMinConfidence, isNumber, 'must be a number');
-  if (violations.length > 0) {
-    const text = violations.map(({ field, description }) => `${field}: ${description}`).join('; ');
-    throw new PolicyStoreError('INVALID_ARGUMENT', text, { reason: 'VALIDATION_FAILED', violations });
-  }
   return { riskMode: riskMode ?? RiskMode.UNSPECIFIED, maxRiskPerTrade, maxPositions, globalMinConfidence };
-}
-
-function isNumber(value: unknown): boolean {
-  return typeof value === 'number';
-}
-
-function isInt32(value: unknown): boolean {
-  return typeof value === 'number' && (value | 0) === value;
 }
 
 /** Array.isArray does not tell readonly arrays apart. */

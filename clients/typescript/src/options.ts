@@ -1,5 +1,5 @@
 import { type FieldName, type PolicyOf } from './policy.js';
-import { type Preset, type View } from './proto.js';
+import { type ChangeKind, type View } from './proto.js';
 import { type Version } from './version.js';
 
 export interface ClientOptions {
@@ -28,7 +28,10 @@ export interface CallOptions {
 export interface GetOptions extends CallOptions {
   /** Default EFFECTIVE: what executors obey. */
   readonly view?: View | undefined;
-  /** Saves the transfer when this is still the current version: the answer is then `notModified`. */
+  /**
+   * Saves the transfer when this is still the current version: the answer is then `notModified`. Without effect where
+   * this client has seen a pending override at that version, which then does not say which policy it is.
+   */
   readonly ifVersionNot?: Version | undefined;
   /** What the answer must not be older than. What this client has seen before is minded without asking. */
   readonly minVersion?: Version | undefined;
@@ -50,6 +53,42 @@ export interface WriteOptions extends CallOptions {
   readonly validateOnly?: boolean | undefined;
 }
 
+export interface RollbackOptions extends WriteOptions {
+  /** Only these fields. Default: all. */
+  readonly fields?: readonly FieldName[] | undefined;
+}
+
+export interface OverrideOptions extends CallOptions {
+  /** Makes retries safe, also those of a restarted program that kept the id. Default: a new one for each call. */
+  readonly requestId?: string | undefined;
+}
+
+/** A change must match all that are given. */
+export interface HistoryOptions extends CallOptions {
+  /** Who made the change, exactly. Default: anybody. */
+  readonly actor?: string | undefined;
+  /** Changes that touched one of these, in the base or in the effective policy. Default: all changes. */
+  readonly fields?: readonly (FieldName | 'overrides')[] | undefined;
+  /** Default: all. */
+  readonly kinds?: readonly ChangeKind[] | undefined;
+  /** The earliest commit time. Default: as far back as the log reaches. */
+  readonly from?: Date | undefined;
+  /** The latest commit time, with all of its millisecond. Default: until now. */
+  readonly to?: Date | undefined;
+  /** How many changes a call to the server brings at most, 1 to 500. Default 50. */
+  readonly pageSize?: number | undefined;
+  /** How long each call to the server may take, retries included, in milliseconds. Default: the client's. */
+  readonly deadlineMs?: number | undefined;
+}
+
+/**
+ * A revision, with its epoch where that matters, or a time by the store's clock. A version is a moment. Ask for what a
+ * change made by its version: its commit time is cut to the millisecond, at which it had not happened yet.
+ */
+export type Moment =
+  | { readonly revision: number; readonly epoch?: string | undefined; readonly time?: undefined }
+  | { readonly time: Date; readonly revision?: undefined; readonly epoch?: undefined };
+
 /** A policy that somebody holds: what `get` answers, or an event of a watch. */
 export interface Held<F extends FieldName = never> {
   readonly policy: PolicyOf<F>;
@@ -57,7 +96,10 @@ export interface Held<F extends FieldName = never> {
 }
 
 export interface WatchOptions<F extends FieldName = never> {
-  /** Go on from here: only what comes after it. Default: begin with a snapshot. */
+  /**
+   * Go on from here: only what comes after it. Where a pending override is in force in it, its version does not say
+   * all, and the watch begins with a snapshot, which is an event only where it differs. Default: begin with a snapshot.
+   */
   readonly after?: Held<F> | undefined;
   /** Only changes that touch these fields, trimmed to them. Default: all. */
   readonly fields?: readonly F[] | undefined;
@@ -74,7 +116,17 @@ export interface WatchOptions<F extends FieldName = never> {
   readonly signal?: AbortSignal | undefined;
 }
 
-const CALL = { signal: true, deadlineMs: true } satisfies NamesOf<CallOptions>;
+type Names<O> = Readonly<Record<keyof O, true>>;
+
+const CALL = { signal: true, deadlineMs: true } satisfies Names<CallOptions>;
+
+const WRITE = {
+  expectedVersion: true,
+  reason: true,
+  requestId: true,
+  validateOnly: true,
+  ...CALL,
+} satisfies Names<WriteOptions>;
 
 /** The names that each kind of options has. */
 export const OPTIONS = {
@@ -86,94 +138,23 @@ export const OPTIONS = {
     deadlineMs: true,
   }),
   get: names<GetOptions>({ view: true, ifVersionNot: true, minVersion: true, fresh: true, ...CALL }),
-  write: names<WriteOptions>({
-    expectedVersion: true,
-    reason: true,
-    requestId: true,
-    validateOnly: true,
+  write: names<WriteOptions>(WRITE),
+  rollback: names<RollbackOptions>({ fields: true, ...WRITE }),
+  override: names<OverrideOptions>({ requestId: true, ...CALL }),
+  call: names<CallOptions>(CALL),
+  history: names<HistoryOptions>({
+    actor: true,
+    fields: true,
+    kinds: true,
+    from: true,
+    to: true,
+    pageSize: true,
     ...CALL,
   }),
   watch: names<WatchOptions>({ after: true, fields: true, delivery: true, heartbeatMs: true, signal: true }),
 };
 
-type NamesOf<O> = Readonly<Record<keyof O, true>>;
-
 /** The compiler keeps the names complete. */
-function names<O>(of: NamesOf<O>): readonly string[] {
+function names<O>(of: Names<O>): readonly string[] {
   return Object.keys(of);
-}
-
-/** 24 days. Beyond 2^31 ms a timer overflows and fires at once, and on its way to the server a deadline is rounded up. */
-const MAX_DEADLINE_MS = 24 * 24 * 3600 * 1000;
-
-/** @throws RangeError unless it is a positive number of milliseconds; more than 24 days are cut to that. */
-export function readDeadline(ms: number): number {
-  if (!(ms > 0)) throw new RangeError(`deadlineMs must be a positive number of milliseconds, not ${ms}`);
-  return Math.min(ms, MAX_DEADLINE_MS);
-}
-
-/** @throws RangeError outside what servers accept. */
-export function readHeartbeat(ms = 5_000): number {
-  if (!(ms >= 1_000 && ms <= 60_000)) throw new RangeError(`heartbeatMs must be 1000 to 60000, not ${ms}`);
-  return ms;
-}
-
-/** @throws TypeError when no address is left or one is not `host:port`. */
-export function readAddresses(option: string | readonly string[] | undefined): readonly string[] {
-  const given = option ?? nonEmpty(process.env['POLICY_ADDR']) ?? '127.0.0.1:50051';
-  const source = option === undefined ? 'POLICY_ADDR' : 'addresses';
-  const list = typeof given === 'string' ? given.split(',') : given;
-  const addresses = list.map((address) => address.trim()).filter((address) => address !== '');
-  if (addresses.length === 0) throw new TypeError(`${source} is empty; give ${ADDRESS_FORM}`);
-  const unfit = addresses.find((address) => !isAddress(address));
-  if (unfit !== undefined) {
-    throw new TypeError(`${source}: ${JSON.stringify(unfit)} is not ${ADDRESS_FORM}`);
-  }
-  return addresses;
-}
-
-const ADDRESS_FORM = 'host:port, such as 127.0.0.1:50051';
-
-function isAddress(text: string): boolean {
-  const port = Number(/^(?:\[[\da-f:.]+(?:%\w+)?\]|[\w.-]+):(\d{1,5})$/i.exec(text)?.[1]);
-  return port >= 1 && port <= 65_535;
-}
-
-/** @throws TypeError unless it is a policy with its version. */
-export function readHeld<F extends FieldName>(after: Held<F> | undefined): Held<F> | undefined {
-  if (after === undefined || isHeld(after)) return after;
-  throw new TypeError('after must be what get answered or an event of a watch, with its policy and version');
-}
-
-function isHeld(value: unknown): boolean {
-  return (
-    isObject(value) &&
-    isObject(value['policy']) &&
-    isObject(value['version']) &&
-    typeof value['version']['epoch'] === 'string' &&
-    Number.isSafeInteger(value['version']['revision'])
-  );
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
-}
-
-/** @throws TypeError unless it is a Preset; one that only newer servers know is theirs to judge. */
-export function readPreset(preset: Preset): Preset {
-  const number: number = preset;
-  if ((number | 0) === number) return preset;
-  throw new TypeError('the preset must be one of Preset, such as Preset.CONSERVATIVE');
-}
-
-export function readNamespace(option: string | undefined): string {
-  return option ?? nonEmpty(process.env['POLICY_NAMESPACE']) ?? 'default';
-}
-
-export function readToken(option: string | undefined): string | undefined {
-  return nonEmpty(option ?? process.env['POLICY_TOKEN']);
-}
-
-function nonEmpty(text: string | undefined): string | undefined {
-  return text === '' ? undefined : text;
 }

@@ -1,5 +1,6 @@
 import { type JsonObject } from './json.js';
-import { type GlobalPolicy, type Override, RiskMode, type Timestamp, TradingState } from './proto.js';
+import { type GlobalPolicy, type Override, RiskMode, TradingState } from './proto.js';
+import { readTime } from './time.js';
 
 /** A policy as it was at one version. It never changes: later events bring new objects. */
 export interface Policy {
@@ -87,7 +88,7 @@ export function readRiskMode(wire: RiskMode): RiskMode {
   return wire === RiskMode.NORMAL || wire === RiskMode.AGGRESSIVE ? wire : RiskMode.DEFENSIVE;
 }
 
-/** To the millisecond. */
-export function readTime(wire: Timestamp | undefined): Date | undefined {
-  return wire && new Date(wire.seconds * 1000 + Math.floor(wire.nanos / 1e6));
+/** Whether an override is in force in it that the store does not hold yet. */
+export function hasPending({ overrides }: Pick<Policy, 'overrides'>): boolean {
+  return overrides.some(({ pending }) => pending);
 }

@@ -2,14 +2,13 @@ import { type CallOptions, type ClientUnaryCall, type ServiceError } from '@grpc
 
 import { readError } from './errors.js';
 
-/** Starts one call: a method of the stub with its request. */
-export type StartCall<R> = (
+type Start<R> = (
   options: CallOptions,
   done: (error: ServiceError | null, response: R) => void,
 ) => ClientUnaryCall;
 
 /** One try of one call. Rejects with PolicyStoreError, or with the signal's reason. */
-export async function callOnce<R>(start: StartCall<R>, timeoutMs: number, signal: AbortSignal): Promise<R> {
+export async function callOnce<R>(start: Start<R>, timeoutMs: number, signal: AbortSignal): Promise<R> {
   signal.throwIfAborted();
   let cancel = (): void => undefined;
   try {

@@ -144,6 +144,52 @@ describe('what a watch holds', () => {
     expect(follower.take(heartbeat(4, 4, { overrides: [first!, second!] }))?.overrides).to.have.lengthOf(2);
   });
 
+  describe('with a pending override', () => {
+    const pending = [Override.fromPartial({ name: 'breaker', pending: true })];
+    const stopped = { tradingState: TradingState.REDUCE_ONLY, overrides: pending };
+
+    it('takes a patch of the version that is held as a change, and keeps when that was committed', () => {
+      const follower = createFollower();
+
+      const event = follower.take(patch(4, 4, { ...stopped, cause: undefined }));
+
+      expect(event).to.deep.include({ kind: 'change', version: at(4), previous: at(4), overrides: pending });
+      expect(event?.policy.maxPositions).to.equal(4);
+      expect(event?.policy.lastUpdated).to.deep.equal(new Date(1000));
+      expect(follower.holdsPending).to.equal(true);
+    });
+
+    it('takes such a patch as a change also where the overrides are the same', () => {
+      const follower = createFollower();
+      follower.take(patch(4, 4, stopped));
+
+      expect(follower.take(patch(4, 4, stopped))).to.include({ kind: 'change' });
+    });
+
+    it('holds none once it is committed or gone', () => {
+      const follower = createFollower();
+      follower.take(patch(4, 4, stopped));
+      follower.take(patch(5, 4, { overrides: [Override.fromPartial({ name: 'breaker' })] }));
+      expect(follower.holdsPending).to.equal(false);
+
+      follower.take(patch(5, 5, stopped));
+      expect(follower.take(patch(5, 5))?.overrides).to.deep.equal([]);
+      expect(follower.holdsPending).to.equal(false);
+    });
+
+    it('takes a snapshot of the same version that lacks it, and one that has it for nothing new', () => {
+      const follower = createFollower();
+      follower.take(patch(4, 4, stopped));
+      const value = GlobalPolicy.fromPartial({ ...WIRE, ...stopped });
+
+      const same = snapshot(4, { ...stopped, event: { $case: 'snapshot', value } });
+      expect(follower.take(same)).to.equal(undefined);
+      const without = follower.take(snapshot(4));
+      expect(without).to.deep.include({ kind: 'snapshot', version: at(4), overrides: [] });
+      expect(without?.policy).to.include({ maxPositions: 5, tradingState: TradingState.ACTIVE });
+    });
+  });
+
   it('reads a trading state that it does not know as HALTED', () => {
     // field 4, varint 9
     const { tradingState } = WatchResponse.decode(Buffer.from([0x20, 9]));

@@ -1,8 +1,12 @@
 import {
+  type CallOptions,
   type ClientOptions,
   type GetOptions,
+  type HistoryOptions,
+  type OverrideOptions,
   PolicyClient,
   Preset,
+  type RollbackOptions,
   type WatchOptions,
   type WriteOptions,
 } from '@policystore/client';
@@ -44,11 +48,67 @@ describe('options', () => {
       client.patch({}, misspelt),
       client.update({}, misspelt),
       client.reset(Preset.BALANCED, misspelt),
+      client.restore('ban', misspelt),
     ]) {
       expect((await rejection(write, TypeError)).message).to.include(
         'a write has no option "validateonly"; did you mean "validateOnly"?',
       );
     }
+  });
+
+  it('refuse an unknown name of a rollback, an override and a look at the past', async () => {
+    const misspelt = { singal: undefined };
+
+    for (const [call, what] of [
+      [client.rollback(3, misspelt as RollbackOptions), 'rollback'],
+      [client.override({ reason: 'r' }, misspelt as OverrideOptions), 'override'],
+      [client.revision({ revision: 3 }, misspelt as CallOptions), 'revision'],
+    ] as const) {
+      expect((await rejection(call, TypeError)).message).to.include(
+        `${what} has no option "singal"; did you mean "signal"?`,
+      );
+    }
+    expect(() => client.history({ field: ['max_positions'] } as HistoryOptions)).to.throw(
+      TypeError,
+      'history has no option "field"; did you mean "fields"?',
+    );
+  });
+
+  it('name where to roll back to, and never all fields by accident', async () => {
+    const unfit = [
+      '3',
+      1.5,
+      NaN,
+      null,
+      undefined,
+      { epoch: 'e' },
+      { revision: '3' },
+      { revision: 3, epoch: 4 },
+    ];
+    for (const to of unfit) {
+      expect((await rejection(client.rollback(to as unknown as number), TypeError)).message).to.equal(
+        'a revision must be a whole number, or a version { epoch, revision }',
+      );
+    }
+    expect((await rejection(client.rollback(3, { fields: [] }), TypeError)).message).to.equal(
+      'fields is empty; leave it out to roll back all fields',
+    );
+  });
+
+  it('never mean the circuit breaker by an empty name', async () => {
+    for (const name of ['', null, 5] as unknown as string[]) {
+      for (const call of [client.override({ name, reason: 'r' }), client.restore(name, { reason: 'r' })]) {
+        expect((await rejection(call, TypeError)).message).to.equal(
+          'the name of an override must be a text; leave it out for the circuit breaker',
+        );
+      }
+    }
+  });
+
+  it('give every override a request id', async () => {
+    const error = await rejection(client.override({ reason: 'r' }, { requestId: '' }), TypeError);
+
+    expect(error.message).to.equal('requestId is empty; an override needs one, leave it out for a new one');
   });
 
   it('refuse an unknown name of a watch', () => {

@@ -1,5 +1,5 @@
 import { readDuration } from '../duration.js';
-import { type FieldName, type PolicyOf, readTime } from '../policy.js';
+import { type FieldName, type PolicyOf } from '../policy.js';
 import {
   type Cause as WireCause,
   type ChangeKind,
@@ -8,6 +8,7 @@ import {
   type TradingState,
   type WatchResponse,
 } from '../proto.js';
+import { readTime } from '../time.js';
 import { type Version } from '../version.js';
 
 /** Who changed what, when and why. */
@@ -16,7 +17,7 @@ export interface Cause {
   readonly actor: string;
   /** What the writer gave. May be empty. */
   readonly reason: string;
-  /** By the store's clock. */
+  /** By the store's clock. Unset for what is pending. */
   readonly commitTime: Date | undefined;
   /** The names of the fields that changed, as in the contract: `max_positions`. */
   readonly fields: readonly string[];
@@ -28,6 +29,7 @@ export interface WatchEvent<F extends FieldName = never> {
   readonly kind: 'snapshot' | 'change';
   /** The whole policy after this event. What the event did not touch is shared with the event before. */
   readonly policy: PolicyOf<F>;
+  /** The same as before where a pending override came into force or went: that changes the policy, not the version. */
   readonly version: Version;
   /** The version held before this event. Unset: it is the first. */
   readonly previous: Version | undefined;

@@ -2,13 +2,14 @@ import { foldPatch } from '../fold.js';
 import { type Held } from '../options.js';
 import {
   type FieldName,
+  hasPending,
   pickFields,
   type Policy,
   readPolicy,
-  readTime,
   readTradingState,
 } from '../policy.js';
 import { Override, type WatchResponse } from '../proto.js';
+import { readTime } from '../time.js';
 import { type Version } from '../version.js';
 import { readCircumstances, type WatchEvent } from './events.js';
 
@@ -32,6 +33,14 @@ export class Follower {
   }
 
   /**
+   * A pending override is part of what is held. Then the version does not say what that is: another replica, or this
+   * one started anew, knows nothing of the override.
+   */
+  get holdsPending(): boolean {
+    return this.#held !== undefined && hasPending(this.#held.policy);
+  }
+
+  /**
    * Takes the next message; undefined when it brings nothing new.
    * @throws Gap when it does not follow what is held, which then stays as it was.
    */
@@ -43,7 +52,8 @@ export class Follower {
     const policy = restrict(this.#next(message, version), message);
     this.#held = { policy, version };
 
-    const brings = event && (message.resync || !before || !isSame(version, before.version));
+    const brings =
+      event && (event.$case === 'patch' || message.resync || !before || !isSame(version, before.version));
     if (!brings && before && hasRestrictions(before.policy, message)) return undefined;
     return {
       kind: event?.$case === 'snapshot' ? 'snapshot' : 'change',
@@ -70,7 +80,8 @@ export class Follower {
       throw new Gap(`holding ${held.version.revision}, got one after ${previous}`);
     if (!event) return held.policy;
     const policy = foldPatch(held.policy, event.value);
-    return this.#fields.length > 0 ? policy : { ...policy, lastUpdated: readTime(cause?.commitTime) };
+    const keepsTime = this.#fields.length > 0 || isSame(version, held.version);
+    return keepsTime ? policy : { ...policy, lastUpdated: readTime(cause?.commitTime) };
   }
 }
 

@@ -7,12 +7,14 @@ import { writeDuration } from '../duration.js';
 import { PolicyStoreError, type StatusName } from '../errors.js';
 import { checkNames } from '../names.js';
 import { isClosed, type Operation, type Operations } from '../operations.js';
-import { OPTIONS, readHeartbeat, readHeld, type WatchOptions } from '../options.js';
+import { OPTIONS, type WatchOptions } from '../options.js';
 import { type FieldName } from '../policy.js';
 import { Delivery, type WatchRequest } from '../proto.js';
+import { readHeartbeat, readHeld } from '../read-options.js';
 import { backoffMs } from '../retry.js';
 import { type Session } from '../session.js';
 import { type Timing } from '../timing.js';
+import { type Version } from '../version.js';
 import { type WatchEvent } from './events.js';
 import { Follower, Gap } from './follower.js';
 import { receive } from './receive.js';
@@ -104,26 +106,30 @@ export class PolicyWatch<F extends FieldName = never> implements AsyncIterableIt
 
   async *#follow(signal: AbortSignal): AsyncGenerator<WatchEvent, never, undefined> {
     const { channels, metadata, session, timing } = this.#context;
-    let resume = true;
+    /** The server's idea of what follows did not fit. */
+    let unfit = false;
     for (let failures = 0; ; failures += 1) {
       const channel = channels.use();
-      const open = () => channel.stub.watch(this.#request(resume), metadata);
+      const held = this.#follower.version;
+      const after = unfit || this.#follower.holdsPending ? undefined : held;
+      const open = () => channel.policy.watch(this.#request(after), metadata);
+      let replaces = held !== undefined && after === undefined;
       let continues = false;
       let waitMs = 0;
       try {
         for await (const message of receive(open, this.#heartbeatMs * PATIENCE, signal)) {
           const event = this.#follower.take(message);
-          if (this.#follower.version) session.observe(this.#follower.version);
-          if (event) yield resume ? event : { ...event, resync: true };
+          if (this.#follower.version) session.observe(this.#follower.version, this.#follower.holdsPending);
+          if (event) yield replaces ? { ...event, resync: true } : event;
           continues = true;
-          resume = true;
+          replaces = false;
+          unfit = false;
           failures = 0;
         }
       } catch (error) {
         if (error instanceof Gap) {
           this.#gaps += 1;
-          // The server's idea of what follows does not fit: begin with a snapshot.
-          if (!continues) resume = false;
+          if (!continues) unfit = true;
         } else if (!(error instanceof PolicyStoreError) || FINAL.has(error.code)) {
           throw error;
         } else {
@@ -136,10 +142,12 @@ export class PolicyWatch<F extends FieldName = never> implements AsyncIterableIt
     }
   }
 
-  #request(resume: boolean): WatchRequest {
+  /** Without `after` the stream begins with a snapshot: of nothing older than what was seen before. */
+  #request(after: Version | undefined): WatchRequest {
     return {
       namespace: this.#context.namespace,
-      after: resume ? this.#follower.version : undefined,
+      after,
+      minVersion: after ? undefined : this.#context.session.atLeast(this.#follower.version),
       delivery: this.#options.delivery === 'snapshots' ? Delivery.SNAPSHOTS : Delivery.PATCHES,
       fields: [...(this.#options.fields ?? [])],
       heartbeatInterval: writeDuration(this.#heartbeatMs),

@@ -1,0 +1,47 @@
+import { type Policy } from './policy.js';
+import { type PolicyPatch } from './proto.js';
+import { type Version } from './version.js';
+
+interface Believable {
+  readonly version: Version;
+  /** How long the answer may be believed, in milliseconds from `sentAt`. Zero: do not open positions on it. */
+  readonly validForMs: number;
+  /** When the request was sent, on the clock of `performance.now()`. */
+  readonly sentAt: number;
+}
+
+/** The current policy. */
+export interface Current extends Believable {
+  readonly notModified: false;
+  readonly policy: Policy;
+}
+
+/** The policy is still the one of `ifVersionNot`. */
+export interface NotModified extends Believable {
+  readonly notModified: true;
+  readonly policy: undefined;
+}
+
+export interface WriteResult {
+  /** The state after the write; with validateOnly or an empty patch, the current one. */
+  readonly version: Version;
+  /** What really changed. Empty: nothing did, and nothing was committed. */
+  readonly patch: PolicyPatch;
+  /** Fields that changed in the base and are hidden by an override. */
+  readonly maskedFields: readonly string[];
+  /** The request id had been committed before; version and patch are of that first time. */
+  readonly replayed: boolean;
+  /** The would-be policy, without overrides. Only with validateOnly. */
+  readonly policy: Policy | undefined;
+}
+
+export interface RestoreResult {
+  /** The state after the restore; with validateOnly, the current one. */
+  readonly version: Version;
+  /** What changed for executors. Empty: other overrides hold it, or the base is as tight. */
+  readonly patch: PolicyPatch;
+  /** The request id had been committed before; version and patch are of that first time. */
+  readonly replayed: boolean;
+  /** What executors would obey. Only with validateOnly. */
+  readonly policy: Policy | undefined;
+}
