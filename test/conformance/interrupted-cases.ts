@@ -62,7 +62,7 @@ export function interruptedCases(backend: Backend): void {
       const before = await contents(store, namespace);
       const batch = chain(head, 2, () => ({ writes: [['f', 'lost']] }));
       const [lastOf] = batch.slice(-1);
-      const stale = headOf(entries[2] ?? GENESIS);
+      const stale = headOf(entries[4] ?? GENESIS);
       for (const handle of [store, second]) {
         for (const [expected, added] of [
           [head, batch],

@@ -1,9 +1,21 @@
-import { accessSync, constants, existsSync, mkdirSync, realpathSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 
 import Libsql from 'libsql';
 
 import { StoreUnusable } from '../store.js';
+import { FileReplaced } from './file-replaced.js';
 import { checkSchema, migrate } from './schema.js';
 import { storeError } from './sqlite-errors.js';
 
@@ -15,10 +27,20 @@ export interface Database {
   readonly db: Libsql.Database;
   readonly path: string;
   /**
-   * SQLite goes on writing to a file that was removed or replaced under its handle, and all of that is lost.
-   * @throws StoreUnusable if the path no longer leads to the files that were opened.
+   * Tells the file from every other on its file system, also from its copies. It stays over restarts and renames, and
+   * knows nothing of the device, whose number may change when the system starts.
    */
-  verifyInPlace(): void;
+  readonly identity: string;
+  /**
+   * SQLite goes on writing to a file that was removed or replaced under its handle, and all of that is lost. `sent`:
+   * whether a commit was written since the last time.
+   * @throws FileReplaced if the path no longer leads to the files that were opened.
+   */
+  verifyInPlace(sent: boolean): void;
+  /**
+   * Leaves one complete file, wherever it is by now, and nothing of its own at a path that leads elsewhere. The file is
+   * locked until the thread ends: the driver keeps it open for as long as there are statements.
+   */
   close(): void;
 }
 
@@ -30,20 +52,26 @@ export function openDatabase(path: string): Database {
   let db: Libsql.Database | undefined;
   try {
     prepareFile(path);
+    // Before it is opened: verified afterwards, it is the file that was opened even if that took its time.
+    const file = statSync(path, { bigint: true });
+    const identity = `${String(file.ino)}:${String(file.birthtimeNs)}`;
     db = new Libsql(path, { timeout: BUSY_TIMEOUT_MS });
     // Exclusive before WAL: the index of the log then lives in memory, and the lock is held until the end.
     db.exec('PRAGMA locking_mode = EXCLUSIVE');
     checkSchema(db, path);
     db.exec('PRAGMA journal_mode = WAL');
     db.exec('PRAGMA synchronous = FULL');
-    migrate(db);
-    return guard(db, path);
+    migrate(db, identity);
+    const database = { db, path, identity, ...guard(db, path, placeOf(file)) };
+    database.verifyInPlace(false);
+    return database;
   } catch (error) {
     db?.close();
     throw storeError(error, path);
   }
 }
 
+/** Sees to it that there is a file which can be written. */
 function prepareFile(path: string): void {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat?.isDirectory()) {
@@ -56,6 +84,7 @@ function prepareFile(path: string): void {
   // SQLite would open what it may not write for reading only, and fail at the first commit.
   accessSync(dirname(path), constants.W_OK | constants.X_OK);
   if (stat) accessSync(path, constants.R_OK | constants.W_OK);
+  else closeSync(openSync(path, 'a', 0o644));
 }
 
 /** Not by `recursive`, which never returns where a directory cannot be made and does not say so, as in /proc. */
@@ -65,28 +94,48 @@ function makeDirectory(path: string): void {
   mkdirSync(path);
 }
 
-function guard(db: Libsql.Database, path: string): Database {
-  const files = [path, `${realpathSync(path)}-wal`].map((file) => ({ file, identity: identify(file) }));
+function guard(db: Libsql.Database, path: string, own: string): Pick<Database, 'verifyInPlace' | 'close'> {
+  const opened = realpathSync(path);
+  const log = `${opened}-wal`;
+  const ownLog = placeAt(log);
+
   return {
-    db,
-    path,
-    verifyInPlace() {
-      for (const { file, identity } of files) {
-        if (identify(file) === identity) continue;
-        throw new StoreUnusable(
-          `${file} was replaced or removed while in use: what is written now would be lost, so nothing is; ` +
-            'put the file back, or restart the server to use what is there',
+    verifyInPlace(sent) {
+      for (const [file, place] of [
+        [path, own],
+        [log, ownLog],
+      ] as const) {
+        if (placeAt(file) === place) continue;
+        throw new FileReplaced(
+          `${file} was replaced or removed while in use; from here on what is there now is used`,
+          { sent },
         );
       }
     },
     close() {
-      db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+      const isMoved = placeAt(opened) !== own;
+      const logThere = placeAt(log);
+      // SQLite removes the log of a file that is in its place by name, whosever it is.
+      if (!isMoved && logThere !== undefined && logThere !== ownLog) renameSync(log, `${log}.set-aside`);
+      try {
+        // By its handles: into the file that was opened, and the log that was opened is emptied, not what is there now.
+        db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+      } catch (error) {
+        if (!isMoved) throw error;
+        // What is there now would take the log that was left behind for its own.
+        if (logThere === ownLog) rmSync(log);
+      }
       db.close();
     },
   };
 }
 
-function identify(file: string): string | undefined {
+function placeAt(file: string): string | undefined {
   const stat = statSync(file, { bigint: true, throwIfNoEntry: false });
-  return stat && `${String(stat.dev)}:${String(stat.ino)}`;
+  return stat && placeOf(stat);
+}
+
+/** Where the bytes of an open file are. */
+function placeOf({ dev, ino }: { readonly dev: bigint; readonly ino: bigint }): string {
+  return `${String(dev)}:${String(ino)}`;
 }

@@ -1,21 +1,24 @@
-import type Libsql from 'libsql';
-
 import type { FieldWrite, Head, LogBounds, NewEntry } from '../store.js';
+import type { Database } from './database.js';
 import type { HeadRow } from './log-reader.js';
 import { storeError } from './sqlite-errors.js';
 
 export interface LogWriter {
   /**
    * Appends to the namespace that stands at `head`, in one transaction, and trims its log; the newest entry stays.
-   * Gives the first entry's commit time.
+   * The epoch is of this file from here on. `now`: the clock in microseconds. Gives the first entry's commit time.
    */
-  append(namespace: string, head: HeadRow, entries: readonly NewEntry[]): number;
+  append(namespace: string, head: HeadRow, entries: readonly NewEntry[], now: number): number;
 }
 
-/** How many entries at a time are looked at when trimming by bytes. */
+/** How many entries at a time are looked at when trimming. */
 const TRIM_STEP = 100;
 
-export function createLogWriter(db: Libsql.Database, path: string, bounds: LogBounds): LogWriter {
+/** How much a namespace's log holds. */
+type Size = Pick<HeadRow, 'logEntries' | 'logBytes'>;
+
+export function createLogWriter({ db, path, identity }: Database, bounds: LogBounds): LogWriter {
+  const maxAgeMicros = (bounds.maxAgeMs ?? Infinity) * 1000;
   const begin = db.prepare('BEGIN IMMEDIATE');
   const commit = db.prepare('COMMIT');
   const setField = db.prepare<[string, string, string]>(
@@ -26,14 +29,17 @@ export function createLogWriter(db: Libsql.Database, path: string, bounds: LogBo
   const insertEntry = db.prepare<[string, number, string, string, string, number, Uint8Array]>(
     'INSERT INTO entries (namespace, revision, epoch, id, previous, time, body) VALUES (?, ?, ?, ?, ?, ?, ?)',
   );
-  const setHead = db.prepare<[string, string, number, string, number, number, number]>(
-    `INSERT INTO heads (namespace, epoch, revision, id, time, oldest, log_bytes) VALUES (?, ?, ?, ?, ?, ?, ?)
+  const setHead = db.prepare<[string, string, number, string, number, number, number, number, string]>(
+    `INSERT INTO heads (namespace, epoch, revision, id, time, oldest, log_entries, log_bytes, file)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET epoch = excluded.epoch, revision = excluded.revision, id = excluded.id,
-       time = excluded.time, oldest = excluded.oldest, log_bytes = excluded.log_bytes`,
+       time = excluded.time, oldest = excluded.oldest, log_entries = excluded.log_entries,
+       log_bytes = excluded.log_bytes, file = excluded.file`,
   );
   const oldestEntries = db
     .prepare<[string, number, number]>(
-      `SELECT revision, length(body) FROM entries WHERE namespace = ? AND revision >= ? ORDER BY revision LIMIT ?`,
+      `SELECT revision, length(body), time FROM entries
+       WHERE namespace = ? AND revision >= ? ORDER BY revision LIMIT ?`,
     )
     .raw();
   const deleteBefore = db.prepare<[string, number]>(
@@ -45,10 +51,10 @@ export function createLogWriter(db: Libsql.Database, path: string, bounds: LogBo
     else setField.run(namespace, field, value);
   }
 
-  function write(namespace: string, head: HeadRow, entries: readonly NewEntry[]): number {
-    const commitTime = Math.max(Date.now() * 1000, head.time + 1);
+  function write(namespace: string, head: HeadRow, entries: readonly NewEntry[], now: number): number {
+    const commitTime = Math.max(now, head.time + 1);
     let last: Head = head;
-    let logBytes = head.logBytes;
+    let { logBytes } = head;
     entries.forEach((entry, i) => {
       const { epoch, revision, id, body, writes } = entry;
       insertEntry.run(namespace, revision, epoch, id, last.id, commitTime + i, body);
@@ -57,40 +63,64 @@ export function createLogWriter(db: Libsql.Database, path: string, bounds: LogBo
       last = entry;
     });
     const { epoch, revision, id } = last;
-    const trimmed = trim(namespace, { oldest: head.oldest, newest: revision, logBytes });
-    // With one entry left the sum is known anew, whatever it was.
-    if (trimmed.oldest === revision) trimmed.logBytes = entries.at(-1)?.body.byteLength ?? 0;
-    const time = commitTime + entries.length - 1;
-    setHead.run(namespace, epoch, revision, id, time, trimmed.oldest, trimmed.logBytes);
+    const added = { logEntries: head.logEntries + entries.length, logBytes };
+    const kept = trim(namespace, added, revision, now);
+    // With one entry left the sums are known anew, whatever they were.
+    const isLast = kept.oldest === revision;
+    setHead.run(
+      namespace,
+      epoch,
+      revision,
+      id,
+      commitTime + entries.length - 1,
+      kept.oldest,
+      isLast ? 1 : kept.logEntries,
+      isLast ? (entries.at(-1)?.body.byteLength ?? 0) : kept.logBytes,
+      identity,
+    );
     return commitTime;
   }
 
+  /** Gives what is left. */
   function trim(
     namespace: string,
-    log: { readonly oldest: number; readonly newest: number; readonly logBytes: number },
-  ): { oldest: number; logBytes: number } {
-    let { oldest, logBytes } = log;
-    const over = (): boolean =>
-      oldest < log.newest && (log.newest - oldest + 1 > bounds.maxEntries || logBytes > bounds.maxBytes);
-    while (over()) {
-      for (const [revision, size] of oldestEntries.all(namespace, oldest, TRIM_STEP) as [number, number][]) {
-        // Where the head is wrong about its oldest entry, this keeps the steps from being many without end.
-        oldest = revision;
-        if (!over()) break;
-        logBytes -= size;
-        oldest += 1;
-      }
+    { logEntries, logBytes }: Size,
+    newest: number,
+    now: number,
+  ): Size & { readonly oldest: number } {
+    let oldest = newest;
+    for (const [revision, size, time] of fromOldest(namespace)) {
+      oldest = revision;
+      const isOver =
+        logEntries > bounds.maxEntries || logBytes > bounds.maxBytes || time < now - maxAgeMicros;
+      if (revision === newest || !isOver) break;
+      logEntries -= 1;
+      logBytes -= size;
     }
-    if (oldest > log.oldest) deleteBefore.run(namespace, oldest);
-    return { oldest, logBytes };
+    deleteBefore.run(namespace, oldest);
+    return { oldest, logEntries, logBytes };
+  }
+
+  /** Mostly nothing is to be trimmed, and the first entry tells; more are looked up by the hundred. */
+  function* fromOldest(
+    namespace: string,
+  ): Generator<readonly [revision: number, size: number, time: number]> {
+    let from = 0;
+    for (let limit = 1; ; limit = TRIM_STEP) {
+      const rows = oldestEntries.all(namespace, from, limit) as [number, number, number][];
+      yield* rows;
+      const last = rows.at(-1);
+      if (!last) return;
+      from = last[0] + 1;
+    }
   }
 
   return {
-    append(namespace, head, entries) {
+    append(namespace, head, entries, now) {
       let committing = false;
       try {
         begin.run();
-        const commitTime = write(namespace, head, entries);
+        const commitTime = write(namespace, head, entries, now);
         committing = true;
         commit.run();
         return commitTime;

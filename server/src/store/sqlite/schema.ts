@@ -8,7 +8,7 @@ const APPLICATION_ID = 0x506c5374;
 /**
  * Append-only: migration i takes a file from `user_version` i to i + 1. Bytes of the log are counted over the
  * bodies. `oldest` is the revision of the oldest entry kept, `previous` the id of the entry before, which proves the
- * chain even where that entry was trimmed.
+ * chain even where that entry was trimmed. `heads.file` is the identity of the file in which the epoch was begun.
  */
 const MIGRATIONS: readonly string[] = [
   `CREATE TABLE heads (
@@ -36,6 +36,9 @@ const MIGRATIONS: readonly string[] = [
      body BLOB NOT NULL,
      PRIMARY KEY (namespace, revision)
    ) STRICT;`,
+  `ALTER TABLE heads ADD COLUMN log_entries INTEGER NOT NULL DEFAULT 0;
+   UPDATE heads SET log_entries = (SELECT count(*) FROM entries WHERE entries.namespace = heads.namespace);
+   ALTER TABLE heads ADD COLUMN file TEXT NOT NULL DEFAULT '';`,
 ];
 
 /**
@@ -58,12 +61,17 @@ export function checkSchema(db: Libsql.Database, path: string): void {
   }
 }
 
-/** Brings the file to this program's schema, in one transaction. Takes the write lock even if nothing is to do. */
-export function migrate(db: Libsql.Database): void {
+/**
+ * Brings the file, whose identity is given, to this program's schema, in one transaction. Takes the write lock even if
+ * nothing is to do.
+ */
+export function migrate(db: Libsql.Database, identity: string): void {
   db.exec('BEGIN EXCLUSIVE');
   const version = integer(db, 'PRAGMA user_version');
   for (const migration of MIGRATIONS.slice(version)) db.exec(migration);
   if (version < MIGRATIONS.length) {
+    // An older program did not say which file it was; that it was this one is all that can be assumed.
+    db.prepare<[string]>("UPDATE heads SET file = ? WHERE file = ''").run(identity);
     db.exec(`PRAGMA application_id = ${String(APPLICATION_ID)}`);
     db.exec(`PRAGMA user_version = ${String(MIGRATIONS.length)}`);
   }

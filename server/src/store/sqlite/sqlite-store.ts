@@ -10,12 +10,7 @@ import {
   type NewEntry,
   type PolicyStore,
 } from '../store.js';
-import { startWorker, type WorkerLink } from './worker-link.js';
-
-const WORKER = new URL(
-  import.meta.url.endsWith('.ts') ? './worker-from-source.mjs' : './worker.js',
-  import.meta.url,
-);
+import { createFileLink, type FileLink } from './file-link.js';
 
 /** How much of each namespace's log followers get from memory; those further behind read the file. */
 const MAX_TAIL_ENTRIES = 512;
@@ -26,61 +21,64 @@ const VERIFY_MS = 1000;
 
 /**
  * A store in one SQLite file of this process alone. A commit is answered once it is on the disk. All work on the
- * file is done by a thread of its own, so that waiting for the disk holds up nothing else.
+ * file is done by a thread of its own, so that waiting for the disk holds up nothing else. Where the file is replaced
+ * or removed while in use, whoever meets that first is refused, and what is at the path from then on is the store.
  */
 export function createSqliteStore(path: string, bounds: LogBounds, clock: Clock = systemClock): PolicyStore {
-  let link: WorkerLink | undefined;
+  let connected = false;
   let connecting: Promise<string[]> | undefined;
   let closing: Promise<void> | undefined;
   let stopVerifying = (): void => undefined;
-  const tails = new Map<string, LogWindow>();
+  let tails = new Map<string, LogWindow>();
   const tailBounds: LogBounds = {
     maxEntries: Math.min(bounds.maxEntries, MAX_TAIL_ENTRIES),
     maxBytes: Math.min(bounds.maxBytes, MAX_TAIL_BYTES),
   };
+  const link = createFileLink({
+    path,
+    bounds,
+    onReplaced(error) {
+      tails = new Map();
+      followers.interrupt(error);
+    },
+    onLost(error) {
+      stopVerifying();
+      followers.end(error);
+      connecting = Promise.reject(error);
+      connecting.catch(() => undefined);
+    },
+  });
   const followers = createLocalFollow((namespace, after, first) => {
     // The first read goes to the file, which has it verified.
     const tail = first ? undefined : tails.get(namespace);
     return tail?.reaches(after)
       ? tail.page(after.revision + 1, Infinity)
-      : worker().call('after', namespace, after);
+      : file().call('after', namespace, after);
   });
 
-  function worker(): WorkerLink {
+  function file(): FileLink {
     if (closing) throw new StoreUnavailable('The SQLite store is closed', { sent: false });
-    if (!link) throw new StoreUnavailable('The SQLite store is not connected yet', { sent: false });
+    if (!connected) throw new StoreUnavailable('The SQLite store is not connected yet', { sent: false });
     return link;
   }
 
   async function open(): Promise<string[]> {
     if (closing) throw new StoreUnavailable('The SQLite store is closed', { sent: false });
-    const opened = startWorker(WORKER, (error) => {
-      if (link !== opened) return;
-      stopVerifying();
-      followers.end(error);
-      connecting = Promise.reject(error);
-      connecting.catch(() => undefined);
-    });
-    try {
-      await opened.call('open', path, bounds);
-    } catch (error) {
-      await opened.end();
-      throw error;
-    }
-    link = opened;
-    stopVerifying = verifyRepeatedly(opened);
+    await link.open();
+    connected = true;
+    stopVerifying = verifyRepeatedly();
     return [];
   }
 
   /** Follows say that their state is the newest for as long as they last, so they must not outlive the file. */
-  function verifyRepeatedly(opened: WorkerLink): () => void {
+  function verifyRepeatedly(): () => void {
     let stopped = false;
     let cancel = (): void => undefined;
     function schedule(): void {
       if (stopped) return;
       cancel = clock.after(VERIFY_MS, () => {
-        opened
-          .call('verify')
+        link
+          .verify()
           .catch((error: unknown) => {
             followers.interrupt(error as Error);
           })
@@ -99,9 +97,10 @@ export function createSqliteStore(path: string, bounds: LogBounds, clock: Clock 
     expected: Head,
     entries: readonly NewEntry[],
   ): Promise<Committed | Conflict> {
-    const outcome = await worker().call('commit', namespace, expected, entries.map(ownBytes));
+    const ofThisFile = tails;
+    const outcome = await file().call('commit', namespace, expected, entries.map(ownBytes));
     if (outcome.kind === 'committed' && entries.length > 0) {
-      const known = tails.get(namespace);
+      const known = ofThisFile.get(namespace);
       const tail = known?.head.id === expected.id ? known : createLogWindow(expected, tailBounds);
       tail.append(
         entries.map(({ epoch, revision, id, body }, i) => ({
@@ -111,8 +110,9 @@ export function createSqliteStore(path: string, bounds: LogBounds, clock: Clock 
           commitTime: outcome.commitTime + i,
           body,
         })),
+        outcome.commitTime,
       );
-      tails.set(namespace, tail);
+      ofThisFile.set(namespace, tail);
       followers.wake(namespace);
     }
     return outcome;
@@ -126,16 +126,16 @@ export function createSqliteStore(path: string, bounds: LogBounds, clock: Clock 
       });
       return connecting;
     },
-    load: async (namespace, recent) => worker().call('load', namespace, recent),
+    load: async (namespace, recent) => file().call('load', namespace, recent),
     commit,
-    changes: async (namespace, range) => worker().call('changes', namespace, range),
+    changes: async (namespace, range) => file().call('changes', namespace, range),
     follow: (namespace, after, signal) => followers.follow(namespace, after, signal),
     close() {
       closing ??= (async () => {
         followers.end();
         await connecting?.catch(() => undefined);
         stopVerifying();
-        await link?.end();
+        await link.end();
       })();
       return closing;
     },

@@ -1,13 +1,14 @@
 import { Worker } from 'node:worker_threads';
 
 import { StoreUnavailable, StoreUnusable } from '../store.js';
+import { FileReplaced } from './file-replaced.js';
 import type { WorkerCalls, WorkerReply, WorkerRequest } from './worker-protocol.js';
 
 type Op = keyof WorkerCalls;
 
 /** The main thread's end of the worker. */
 export interface WorkerLink {
-  /** @throws StoreUnavailable or StoreUnusable, as the worker says or because it is gone. */
+  /** @throws FileReplaced, StoreUnavailable or StoreUnusable, as the worker says or because it is gone. */
   call<O extends Op>(op: O, ...args: Parameters<WorkerCalls[O]>): Promise<ReturnType<WorkerCalls[O]>>;
   /** Ends the thread after what it was given so far; resolves when it is gone. */
   end(): Promise<void>;
@@ -73,10 +74,15 @@ export function startWorker(entry: URL, onLost: (error: StoreUnavailable) => voi
   };
 }
 
-function replied(reply: Extract<WorkerReply, { failed: string }>): Error {
-  return reply.failed === 'unusable'
-    ? new StoreUnusable(reply.message)
-    : new StoreUnavailable(reply.message, { sent: reply.sent });
+function replied({ failed, message, sent }: Extract<WorkerReply, { failed: string }>): Error {
+  switch (failed) {
+    case 'unusable':
+      return new StoreUnusable(message);
+    case 'replaced':
+      return new FileReplaced(message, { sent });
+    case 'unavailable':
+      return new StoreUnavailable(message, { sent });
+  }
 }
 
 function describe(cause: unknown, code: number): string {

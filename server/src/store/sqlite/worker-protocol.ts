@@ -13,4 +13,8 @@ export type WorkerRequest = {
 
 export type WorkerReply =
   | { readonly value: ReturnType<WorkerCalls[keyof WorkerCalls]> }
-  | { readonly failed: 'unusable' | 'unavailable'; readonly message: string; readonly sent: boolean };
+  | {
+      readonly failed: 'unusable' | 'unavailable' | 'replaced';
+      readonly message: string;
+      readonly sent: boolean;
+    };

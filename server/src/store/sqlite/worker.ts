@@ -1,6 +1,7 @@
 import { parentPort, type MessagePort } from 'node:worker_threads';
 
 import { StoreUnavailable, StoreUnusable } from '../store.js';
+import { FileReplaced } from './file-replaced.js';
 import { openStoreFile, type StoreFile } from './store-file.js';
 import type { WorkerReply, WorkerRequest } from './worker-protocol.js';
 
@@ -39,13 +40,18 @@ function serve(port: MessagePort): void {
       // Anything else is a bug: it ends the thread, and the main thread tells so.
       if (!(error instanceof StoreUnusable || error instanceof StoreUnavailable)) throw error;
       port.postMessage({
-        failed: error instanceof StoreUnusable ? 'unusable' : 'unavailable',
+        failed: failureOf(error),
         message: error.message,
         sent: error instanceof StoreUnavailable && error.sent,
       } satisfies WorkerReply);
     }
     if (request.op === 'close') port.close();
   });
+}
+
+function failureOf(error: StoreUnusable | StoreUnavailable): 'unusable' | 'unavailable' | 'replaced' {
+  if (error instanceof FileReplaced) return 'replaced';
+  return error instanceof StoreUnusable ? 'unusable' : 'unavailable';
 }
 
 if (parentPort) serve(parentPort);
