@@ -46,7 +46,8 @@ describe('the settings', () => {
       exposed: false,
       namespaces: ['default'],
       leaseMs: 10_000,
-      logBounds: { maxEntries: 100_000, maxBytes: 64 * 1024 * 1024 },
+      logBounds: { maxEntries: 100_000, maxBytes: 64 * 1024 * 1024, maxAgeMs: undefined },
+      olderStore: 'heal',
       log: { level: 'info', format: 'json' },
       creationSettings: [],
     });
@@ -80,6 +81,17 @@ describe('the settings', () => {
       globalMinConfidence: 0.5,
     });
     expect(Object.is(read({ QT_CONFIDENCE_THRESHOLD: '-0' }).defaults.globalMinConfidence, 0)).to.equal(true);
+  });
+
+  it('bound the age of the log in hours or days', () => {
+    expect(read({ POLICY_LOG_MAX_AGE: '90d' }).logBounds.maxAgeMs).to.equal(90 * 24 * 3_600_000);
+    expect(read({}, '--log-max-age', '1.5h').logBounds.maxAgeMs).to.equal(5_400_000);
+    expect(read({ POLICY_LOG_MAX_AGE: '' }).logBounds.maxAgeMs).to.equal(undefined);
+  });
+
+  it('say what a store that comes back older means', () => {
+    expect(read({ POLICY_OLDER_STORE: 'halt' }).olderStore).to.equal('halt');
+    expect(read({ POLICY_OLDER_STORE: 'halt' }, '--older-store', 'heal').olderStore).to.equal('heal');
   });
 
   it('count an empty variable as absent', () => {
@@ -124,6 +136,10 @@ describe('the settings', () => {
     ['POLICY_LOG_MAX_CHANGES', '1e3', 'whole number'],
     ['POLICY_LOG_MAX_BYTES', '64MB', '64MiB'],
     ['POLICY_LOG_MAX_BYTES', '1023KiB', 'at least 1MiB'],
+    ['POLICY_LOG_MAX_AGE', '90', '90d or 12h'],
+    ['POLICY_LOG_MAX_AGE', '59m', 'at least 1h'],
+    ['POLICY_LOG_MAX_AGE', '40000d', 'at most 36500d'],
+    ['POLICY_OLDER_STORE', 'adopt', 'heal, halt'],
     ['POLICY_GRPC_ADDR', '50051', 'host:port'],
     ['POLICY_GRPC_ADDR', '127.0.0.1:70000', '65535'],
     ['POLICY_GRPC_ADDR', '::1:50051', '[::1]:50051'],

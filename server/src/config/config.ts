@@ -15,6 +15,7 @@ import {
   oneOf,
   parseAddress,
   parseLease,
+  parseLogAge,
   parseLogBytes,
   parseLogChanges,
   parseNamespaces,
@@ -23,10 +24,14 @@ import {
   parseSwitch,
 } from './values.js';
 
+const OLDER_STORE = ['heal', 'halt'] as const;
+
 /** Everything that the server is told, checked. */
 export interface Config {
   readonly store: StoreUrl;
   readonly logBounds: LogBounds;
+  /** What to do when the store comes back older than this server. */
+  readonly olderStore: (typeof OLDER_STORE)[number];
   readonly grpcAddress: string;
   /** Whether others can reach the address, without encryption and identities. */
   readonly exposed: boolean;
@@ -72,6 +77,8 @@ export function readConfig(argv: readonly string[], version: string, isTerminal:
   const store = read('store', parseStoreUrl);
   const maxEntries = read('logMaxChanges', parseLogChanges);
   const maxBytes = read('logMaxBytes', parseLogBytes);
+  const maxAgeMs = read('logMaxAge', parseLogAge);
+  const olderStore = read('olderStore', oneOf(OLDER_STORE));
   const namespaces = read('namespaces', parseNamespaces);
   const leaseMs = read('lease', parseLease);
   const level = read('logLevel', oneOf(LOG_LEVELS));
@@ -79,11 +86,13 @@ export function readConfig(argv: readonly string[], version: string, isTerminal:
   const defaults = readDefaults(read);
   const initial = read('initial', (text) => readInitial(text, defaults ?? presets.default));
   if (
+    problems.length > 0 ||
     insecure === undefined ||
     address === undefined ||
     store === undefined ||
     maxEntries === undefined ||
     maxBytes === undefined ||
+    olderStore === undefined ||
     namespaces === undefined ||
     leaseMs === undefined ||
     level === undefined ||
@@ -95,7 +104,8 @@ export function readConfig(argv: readonly string[], version: string, isTerminal:
   }
   return {
     store,
-    logBounds: { maxEntries, maxBytes },
+    logBounds: { maxEntries, maxBytes, maxAgeMs },
+    olderStore,
     grpcAddress: address.text,
     exposed: !address.loopback,
     namespaces,

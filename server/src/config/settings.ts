@@ -43,6 +43,22 @@ const TABLE = {
     description: 'bytes that a namespace keeps in its log, such as 64MiB; at least 1MiB',
     fallback: '64MiB',
   },
+  logMaxAge: {
+    env: 'POLICY_LOG_MAX_AGE',
+    flag: '--log-max-age',
+    placeholder: '<duration>',
+    group: STORE,
+    description: 'how old a change in the log may become, such as 90d or 12h; at least 1h; absent: any age',
+  },
+  olderStore: {
+    env: 'POLICY_OLDER_STORE',
+    flag: '--older-store',
+    placeholder: '<action>',
+    group: STORE,
+    description:
+      'when the store comes back older than this server: heal puts back what it lost; halt reduces trading until an operator decides',
+    fallback: 'heal',
+  },
   grpcAddr: {
     env: 'POLICY_GRPC_ADDR',
     flag: '--grpc-addr',

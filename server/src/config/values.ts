@@ -8,7 +8,7 @@ import { check } from '../domain/rules.js';
 /** What is wrong with a value, and how to mend it: the end of a sentence that begins with the setting. */
 export class BadValue extends Error {}
 
-const DURATION_UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const DURATION_UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const SIZE_UNITS: Record<string, number> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
 const MAX_NAMESPACES = 100;
 const MIN_LEASE_MS = 1000;
@@ -17,16 +17,32 @@ const MAX_LEASE_MS = 3_600_000;
 const MIN_LOG_CHANGES = 1000;
 const MAX_LOG_CHANGES = 999_999_999;
 const MIN_LOG_BYTES = 1024 * 1024;
+/** A retry is recognised, and a watch resumed, only as far back as the log reaches. */
+const MIN_LOG_AGE_MS = 3_600_000;
+const MAX_LOG_AGE_MS = 36_500 * 86_400_000;
 
 /** @returns milliseconds */
 export function parseLease(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text);
-  const unit = DURATION_UNITS[match?.[2] ?? ''];
-  if (match === null || unit === undefined) throw new BadValue('is no duration; write it like 10s or 1500ms');
-  const ms = Number(match[1]) * unit;
+  const ms = parseDuration(text, '10s or 1500ms');
   if (ms < MIN_LEASE_MS) throw new BadValue('is too short; at least 1s');
   if (ms > MAX_LEASE_MS) throw new BadValue('is too long; at most 1h');
   return ms;
+}
+
+/** @returns milliseconds; undefined: no limit */
+export function parseLogAge(text: string): number | undefined {
+  if (text === '') return undefined;
+  const ms = Math.round(parseDuration(text, '90d or 12h'));
+  if (ms < MIN_LOG_AGE_MS) throw new BadValue('is too short; at least 1h');
+  if (ms > MAX_LOG_AGE_MS) throw new BadValue('is too long; at most 36500d; leave it out for no limit');
+  return ms;
+}
+
+function parseDuration(text: string, example: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text);
+  const unit = DURATION_UNITS[match?.[2] ?? ''];
+  if (match === null || unit === undefined) throw new BadValue(`is no duration; write it like ${example}`);
+  return Number(match[1]) * unit;
 }
 
 /** @returns bytes */
