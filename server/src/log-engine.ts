@@ -1,9 +1,17 @@
+import type { Override } from '@policystore/client/proto';
 import type { Logger } from 'pino';
 
 import type { FieldName, Policy } from './domain/policy.js';
 import { formatVersion } from './engine/change.js';
 import type { EngineLog } from './engine/engine-log.js';
 import { describeChange } from './log-change.js';
+import { describeOverride } from './log-override.js';
+import { shorten } from './log-text.js';
+
+/** How many changes that were not put back are told one by one. */
+const MAX_TOLD = 50;
+const MAX_NAME = 128;
+const MAX_REASON = 160;
 
 export interface EngineLogOptions {
   readonly log: Logger;
@@ -17,14 +25,20 @@ export interface EngineLogOptions {
 
 /** Tells the operator what the engine does, and at the start what would surprise. */
 export function createEngineLog({ log, store, creationSettings, command }: EngineLogOptions): EngineLog {
+  function commandIn(namespace: string, method: string, request: object): string {
+    return command(method, namespace === 'default' ? request : { namespace, ...request });
+  }
+
   function warnIfNothingMayTrade(namespace: string, policy: Policy): void {
     const reasons = whyNothingMayTrade(policy);
     if (reasons.length === 0) return;
     const add = { add: ['NAME'] };
     const patch = Object.fromEntries(reasons.map((field) => [field, add]));
     const empty = `${reasons.join(' and ')} ${reasons.length === 1 ? 'is' : 'are'} empty`;
-    const target = namespace === 'default' ? { patch } : { namespace, patch };
-    log.warn({ namespace }, `nothing may trade: ${empty}. To change it: ${command('Patch', target)}`);
+    log.warn(
+      { namespace },
+      `nothing may trade: ${empty}. To change it: ${commandIn(namespace, 'Patch', { patch })}`,
+    );
   }
 
   return {
@@ -41,7 +55,7 @@ export function createEngineLog({ log, store, creationSettings, command }: Engin
     },
     changed({ namespace, change, policy }) {
       log.info(describeChange(namespace, formatVersion(change), change.change));
-      if (change.fields.some(isList)) warnIfNothingMayTrade(namespace, policy);
+      if (change.base.fields.some(isList)) warnIfNothingMayTrade(namespace, policy);
     },
     storeLost({ namespace, error }) {
       log.error(
@@ -59,10 +73,65 @@ export function createEngineLog({ log, store, creationSettings, command }: Engin
         'policy reloaded: changes were missed that the log no longer holds; watchers get a snapshot with resync',
       );
     },
+    interrupted({ namespace, from, to }) {
+      log.warn(
+        { namespace, store, from, to },
+        'the store was restarted or replaced and may have lost changes that it had acknowledged; this server knew ' +
+          `of none. It goes on from what the store holds, in a new epoch: ${from ?? 'nothing'} -> ${to}`,
+      );
+    },
+    recovered({ namespace, store: came, held, version, changes, halted, count }) {
+      const facts = { namespace, store, held, version, lost: changes.length, count };
+      const what =
+        `the store came back older: it held ${came ?? 'nothing'}, this server ${held} ` +
+        `(${counted(count, 'time')} since the start). `;
+      if (halted === undefined) {
+        log.error(
+          facts,
+          `${what}${counted(changes.length, 'change')} put back; ${version} holds from now on`,
+        );
+        return;
+      }
+      const restore = { name: halted, reason: 'the store is adopted as it is' };
+      log.error(
+        facts,
+        `${what}${counted(changes.length, 'change')} NOT put back; trading is reduced by the override ${halted} ` +
+          `as of ${version}. Write again what is missed, then: ${commandIn(namespace, 'Restore', restore)}`,
+      );
+      for (const change of changes.slice(0, MAX_TOLD)) {
+        log.error(`not put back: ${describeChange(namespace, formatVersion(change), change.change)}`);
+      }
+      const more = changes.length - MAX_TOLD;
+      if (more > 0) log.error({ namespace }, `not put back: ${counted(more, 'more change')}`);
+    },
+    overridePending({ namespace, override }) {
+      log.warn(
+        { namespace, override: override.name },
+        `override pending: ${describePending(override)}. It is in force on this server alone, for the store cannot be reached; ` +
+          'it is committed when the store is back',
+      );
+    },
+    overrideLost({ namespace, override }) {
+      log.error(
+        { namespace, override: override.name },
+        `override LOST: ${describePending(override)}. It was pending and ends with this server: put it in force at ` +
+          'another one',
+      );
+    },
     failed({ namespace, error }) {
       log.error({ namespace, err: error }, 'the engine failed unexpectedly');
     },
   };
+}
+
+function describePending(override: Override): string {
+  const { name, actor, reason } = override;
+  const what = describeOverride(override).join(', ');
+  return `${shorten(name, MAX_NAME)} by ${shorten(actor, MAX_NAME)}: ${what} (${shorten(reason, MAX_REASON)})`;
+}
+
+function counted(count: number, what: string): string {
+  return `${String(count)} ${what}${count === 1 ? '' : 's'}`;
 }
 
 function isList(field: FieldName): boolean {
