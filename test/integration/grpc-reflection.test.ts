@@ -24,6 +24,7 @@ const GRPCURL = (process.env['PATH'] ?? '')
   .find((path) => existsSync(path));
 
 const SERVICE = 'quantumtrader.policy.v1.PolicyService';
+const HISTORY = 'quantumtrader.policy.v1.HistoryService';
 
 type Question = NonNullable<ServerReflectionRequest['messageRequest']>;
 type Answer = NonNullable<ServerReflectionResponse['messageResponse']>;
@@ -40,8 +41,13 @@ describe('reflection', () => {
 
   it('lets buf curl list the methods', async () => {
     const { stdout } = await buf('--list-methods', `http://${server.address}`);
-    const methods = ['Get', 'Patch', 'Reset', 'Update', 'Watch'].map((method) => `${SERVICE}/${method}`);
-    expect(stdout.split('\n')).to.include.members([...methods, 'grpc.health.v1.Health/Check']);
+    const methods = ['Get', 'Override', 'Patch', 'Reset', 'Restore', 'Rollback', 'Update', 'Watch'];
+    expect(stdout.split('\n')).to.include.members([
+      ...methods.map((method) => `${SERVICE}/${method}`),
+      `${HISTORY}/GetRevision`,
+      `${HISTORY}/ListChanges`,
+      'grpc.health.v1.Health/Check',
+    ]);
   });
 
   it('lets buf curl call a method without the protos', async () => {
@@ -62,6 +68,7 @@ describe('reflection', () => {
         'grpc.health.v1.Health',
         'grpc.reflection.v1.ServerReflection',
         'grpc.reflection.v1alpha.ServerReflection',
+        HISTORY,
         SERVICE,
       ]);
     });

@@ -225,4 +225,5 @@ const EMPTY_WATCH: WatchRequest = {
   fields: [],
   heartbeatInterval: undefined,
   watcher: undefined,
+  minVersion: undefined,
 };

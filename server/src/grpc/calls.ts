@@ -1,5 +1,6 @@
-import type { Metadata, sendUnaryData } from '@grpc/grpc-js';
+import type { Metadata, sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
 
+import type { Engine, Namespace } from '../engine/types.js';
 import type { CallFacts, CallLog } from './call-log.js';
 import { Unreadable } from './codecs.js';
 import { toPolicyError, toStatus, type FailureStatus } from './error-status.js';
@@ -12,6 +13,20 @@ export interface Call {
   readonly cancelled: boolean;
   readonly metadata: Metadata;
   getPeer(): string;
+}
+
+/** The handler of a unary method. */
+export type Unary<Request, Response> = (
+  call: ServerUnaryCall<Request | Unreadable, Response>,
+  callback: sendUnaryData<Response>,
+) => void;
+
+/** The part of an engine that calls need. */
+export type NamespaceFinder = Pick<Engine, 'namespace'>;
+
+/** @throws PolicyError NAMESPACE_UNKNOWN */
+export function namespaceOf(engine: NamespaceFinder, request: { readonly namespace: string }): Namespace {
+  return engine.namespace(request.namespace === '' ? 'default' : request.namespace);
 }
 
 /** @throws PolicyError where the request could not be decoded. */

@@ -1,9 +1,15 @@
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import {
   GetRequest,
+  GetRevisionRequest,
+  HistoryServiceService,
+  ListChangesRequest,
+  OverrideRequest,
   PatchRequest,
   PolicyServiceService,
   ResetRequest,
+  RestoreRequest,
+  RollbackRequest,
   UpdateRequest,
   WatchRequest,
 } from '@policystore/client/proto';
@@ -19,7 +25,8 @@ export class Unreadable {
   }
 }
 
-const { get, update, patch, reset, watch } = PolicyServiceService;
+const { get, update, patch, reset, rollback, override, restore, watch } = PolicyServiceService;
+const { listChanges, getRevision } = HistoryServiceService;
 
 /**
  * The service's methods with two changes: a request that cannot be decoded becomes an Unreadable, and the
@@ -30,7 +37,16 @@ export const policyServiceMethods = {
   update: { ...update, requestDeserialize: reader(UpdateRequest, 'policy') },
   patch: { ...patch, requestDeserialize: reader(PatchRequest, 'patch') },
   reset: { ...reset, requestDeserialize: reader(ResetRequest) },
+  rollback: { ...rollback, requestDeserialize: reader(RollbackRequest) },
+  override: { ...override, requestDeserialize: reader(OverrideRequest) },
+  restore: { ...restore, requestDeserialize: reader(RestoreRequest) },
   watch: { ...watch, requestDeserialize: reader(WatchRequest), responseSerialize: asTheyAre },
+};
+
+/** As `policyServiceMethods`. */
+export const historyServiceMethods = {
+  listChanges: { ...listChanges, requestDeserialize: reader(ListChangesRequest) },
+  getRevision: { ...getRevision, requestDeserialize: reader(GetRevisionRequest) },
 };
 
 function asTheyAre(bytes: Buffer): Buffer {

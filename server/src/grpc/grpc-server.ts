@@ -4,13 +4,15 @@ import { Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 
 import type { CallLog } from './call-log.js';
-import { policyServiceMethods } from './codecs.js';
-import { createPolicyService, type NamespaceFinder } from './policy-service.js';
+import type { NamespaceFinder } from './calls.js';
+import { historyServiceMethods, policyServiceMethods } from './codecs.js';
+import { createHistoryService } from './history-service.js';
+import { createPolicyService } from './policy-service.js';
 import { addReflection } from './reflection.js';
 
-const POLICY_SERVICE = 'quantumtrader.policy.v1.PolicyService';
+const OWN_SERVICES = ['quantumtrader.policy.v1.PolicyService', 'quantumtrader.policy.v1.HistoryService'];
 const SERVICES = [
-  POLICY_SERVICE,
+  ...OWN_SERVICES,
   'grpc.health.v1.Health',
   'grpc.reflection.v1.ServerReflection',
   'grpc.reflection.v1alpha.ServerReflection',
@@ -56,17 +58,18 @@ export async function createGrpcServer(
 ): Promise<GrpcServer> {
   const server = new Server(SERVER_OPTIONS);
   server.addService(policyServiceMethods, { ...createPolicyService(engine, log) });
-  const health = new HealthImplementation({ '': 'NOT_SERVING', [POLICY_SERVICE]: 'NOT_SERVING' });
+  server.addService(historyServiceMethods, { ...createHistoryService(engine, log) });
+  const health = new HealthImplementation();
+  const setServing = (serving: boolean): void => {
+    for (const name of ['', ...OWN_SERVICES]) health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
+  };
+  setServing(false);
   health.addToServer(server);
   addReflection(server, SERVICES);
   const port = await bind(server, address);
   return {
     address: address.replace(/:\d+$/, `:${port}`),
-    setServing(serving) {
-      const state = serving ? 'SERVING' : 'NOT_SERVING';
-      health.setStatus('', state);
-      health.setStatus(POLICY_SERVICE, state);
-    },
+    setServing,
     close: () => shutDown(server),
   };
 }

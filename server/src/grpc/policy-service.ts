@@ -1,31 +1,37 @@
-import type { sendUnaryData, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
+import type { ServerWritableStream } from '@grpc/grpc-js';
 import {
   Freshness,
   type GetRequest,
   GlobalPolicy,
+  type OverrideRequest,
   type PatchRequest,
   PolicyPatch,
   type ResetRequest,
+  type RestoreRequest,
+  type RollbackRequest,
   type UpdateRequest,
   View,
   type WatchRequest,
 } from '@policystore/client/proto';
 
-import type { Engine, Namespace, WriteAction, WriteOutcome } from '../engine/types.js';
+import type { WriteAction, WriteOutcome, WriteRequest } from '../engine/types.js';
 import type { CallLog } from './call-log.js';
-import { CallEnds, readable } from './calls.js';
+import { CallEnds, type NamespaceFinder, namespaceOf, readable, type Unary } from './calls.js';
 import type { Unreadable } from './codecs.js';
 import { identify } from './identity.js';
-import { checkGet, checkReset, checkWatch, checkWrite } from './request-checks.js';
+import {
+  checkGet,
+  checkOverride,
+  checkReset,
+  checkRollback,
+  checkWatch,
+  checkWrite,
+} from './request-checks.js';
 import { carryWatch } from './watch-stream.js';
 
-type Unary<Request, Response> = (
-  call: ServerUnaryCall<Request | Unreadable, Response>,
-  callback: sendUnaryData<Response>,
-) => void;
-/** The part of an engine that calls need. */
-export type NamespaceFinder = Pick<Engine, 'namespace'>;
-type Write = UpdateRequest | PatchRequest | ResetRequest;
+/** What every request of a write says. */
+type Write = Pick<WriteRequest, 'requestId' | 'reason' | 'validateOnly'> &
+  Partial<Pick<WriteRequest, 'expectedVersion'>> & { readonly namespace: string };
 
 /** One for all: grpc-js tells of `cancelled` at the end of every call, and a default reason costs a stack trace. */
 const ABANDONED = new Error('the caller has gone');
@@ -36,6 +42,9 @@ export interface PolicyService {
   update: Unary<UpdateRequest, WriteOutcome>;
   patch: Unary<PatchRequest, WriteOutcome>;
   reset: Unary<ResetRequest, WriteOutcome>;
+  rollback: Unary<RollbackRequest, WriteOutcome>;
+  override: Unary<OverrideRequest, WriteOutcome>;
+  restore: Unary<RestoreRequest, WriteOutcome>;
   watch: (call: ServerWritableStream<WatchRequest | Unreadable, Buffer>) => void;
 }
 
@@ -54,6 +63,12 @@ export function createPolicyService(engine: NamespaceFinder, log: CallLog): Poli
       checkReset(request);
       return { kind: 'reset', preset: request.preset };
     }),
+    rollback: writeHandler(engine, new CallEnds('Rollback', log), checkRollback),
+    override: overrideHandler(engine, new CallEnds('Override', log)),
+    restore: writeHandler(engine, new CallEnds('Restore', log), (request) => {
+      checkWrite(request);
+      return { kind: 'restore', name: request.name };
+    }),
     watch: watchHandler(engine, new CallEnds('Watch', log)),
   };
 }
@@ -67,7 +82,7 @@ function getHandler(engine: NamespaceFinder, ends: CallEnds): PolicyService['get
     let reply: Buffer | Promise<Buffer>;
     try {
       const request = readable(call.request);
-      const namespace = find(engine, request);
+      const namespace = namespaceOf(engine, request);
       reply = isUnconditional(request) ? namespace.current(request.view) : namespace.get(checkGet(request));
     } catch (error) {
       callback(ends.failure(call, error));
@@ -88,16 +103,29 @@ function writeHandler<Request extends Write>(
     call.on('cancelled', () => {
       abandoned.abort(ABANDONED);
     });
-    const write = async (): Promise<WriteOutcome> => {
-      const request = readable(call.request);
-      const { expectedVersion, requestId, reason, validateOnly } = request;
-      const actor = identify(call.metadata);
-      const action = check(request);
-      const conditions = { expectedVersion, requestId, reason, validateOnly };
-      return find(engine, request).write({ action, actor, ...conditions }, abandoned.signal);
-    };
-    void ends.answer(call, callback, write());
+    void ends.answer(call, callback, write(engine, call, check, abandoned.signal));
   };
+}
+
+/** A stop is carried out, whether or not its caller waits for the answer. */
+function overrideHandler(engine: NamespaceFinder, ends: CallEnds): PolicyService['override'] {
+  return (call, callback) => {
+    void ends.answer(call, callback, write(engine, call, checkOverride));
+  };
+}
+
+async function write<Request extends Write>(
+  engine: NamespaceFinder,
+  call: Parameters<Unary<Request, WriteOutcome>>[0],
+  check: (request: Request) => WriteAction,
+  signal?: AbortSignal,
+): Promise<WriteOutcome> {
+  const request = readable(call.request);
+  const { expectedVersion, requestId, reason, validateOnly } = request;
+  const actor = identify(call.metadata);
+  const action = check(request);
+  const conditions = { expectedVersion, requestId, reason, validateOnly };
+  return namespaceOf(engine, request).write({ action, actor, ...conditions }, signal);
 }
 
 function watchHandler(engine: NamespaceFinder, ends: CallEnds): PolicyService['watch'] {
@@ -108,15 +136,11 @@ function watchHandler(engine: NamespaceFinder, ends: CallEnds): PolicyService['w
     try {
       const request = readable(call.request);
       identify(call.metadata);
-      carryWatch(find(engine, request), checkWatch(request), call, fail);
+      carryWatch(namespaceOf(engine, request), checkWatch(request), call, fail);
     } catch (error) {
       fail(error);
     }
   };
-}
-
-function find(engine: NamespaceFinder, request: { readonly namespace: string }): Namespace {
-  return engine.namespace(request.namespace === '' ? 'default' : request.namespace);
 }
 
 function isUnconditional(request: GetRequest): boolean {
