@@ -41,7 +41,10 @@ export function effectivePatch(before: Policy, after: Policy, patch: PolicyPatch
   return effective;
 }
 
-/** The fields of an applied patch whose new value in the base the overrides hide, wholly or in part. */
+/**
+ * The fields of an applied patch of which readers of the effective policy do not see what it put into `base`: another
+ * value holds, or a name that it added to a list is taken out. What it removed nobody sees anyway.
+ */
 export function maskedFields(patch: PolicyPatch, base: Policy, effective: Policy): FieldName[] {
   return touchedFields(patch).filter((field) => {
     if (TABLE[field].equal(base, effective)) return false;
