@@ -64,7 +64,7 @@ export function createPolicyService(engine: NamespaceFinder, log: CallLog): Poli
       return { kind: 'reset', preset: request.preset };
     }),
     rollback: writeHandler(engine, new CallEnds('Rollback', log), checkRollback),
-    override: overrideHandler(engine, new CallEnds('Override', log)),
+    override: writeHandler(engine, new CallEnds('Override', log), checkOverride),
     restore: writeHandler(engine, new CallEnds('Restore', log), (request) => {
       checkWrite(request);
       return { kind: 'restore', name: request.name };
@@ -103,29 +103,16 @@ function writeHandler<Request extends Write>(
     call.on('cancelled', () => {
       abandoned.abort(ABANDONED);
     });
-    void ends.answer(call, callback, write(engine, call, check, abandoned.signal));
+    const write = async (): Promise<WriteOutcome> => {
+      const request = readable(call.request);
+      const { expectedVersion, requestId, reason, validateOnly } = request;
+      const actor = identify(call.metadata);
+      const action = check(request);
+      const conditions = { expectedVersion, requestId, reason, validateOnly };
+      return namespaceOf(engine, request).write({ action, actor, ...conditions }, abandoned.signal);
+    };
+    void ends.answer(call, callback, write());
   };
-}
-
-/** A stop is carried out, whether or not its caller waits for the answer. */
-function overrideHandler(engine: NamespaceFinder, ends: CallEnds): PolicyService['override'] {
-  return (call, callback) => {
-    void ends.answer(call, callback, write(engine, call, checkOverride));
-  };
-}
-
-async function write<Request extends Write>(
-  engine: NamespaceFinder,
-  call: Parameters<Unary<Request, WriteOutcome>>[0],
-  check: (request: Request) => WriteAction,
-  signal?: AbortSignal,
-): Promise<WriteOutcome> {
-  const request = readable(call.request);
-  const { expectedVersion, requestId, reason, validateOnly } = request;
-  const actor = identify(call.metadata);
-  const action = check(request);
-  const conditions = { expectedVersion, requestId, reason, validateOnly };
-  return namespaceOf(engine, request).write({ action, actor, ...conditions }, signal);
 }
 
 function watchHandler(engine: NamespaceFinder, ends: CallEnds): PolicyService['watch'] {
