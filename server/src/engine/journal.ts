@@ -188,7 +188,7 @@ export class Journal {
   /** Whether what was found continues what is held, which then is brought up to it. */
   #catchesUp({ head, recent, interrupted }: Checkpoint): boolean {
     if (this.#replica === undefined || interrupted) return false;
-    return this.#continue(recent) && this.replica.includes(head);
+    return this.#continue(recent) && this.replica.head.id === head.id;
   }
 
   #replace(

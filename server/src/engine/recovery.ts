@@ -81,7 +81,10 @@ function findMissing(held: Replica, found: Checkpoint | undefined): Missing | un
   const { common, foreign } = findFork(held, found);
   if (common === undefined && isBeyondReach(held, found)) return undefined;
   if (foreign.some(({ change }) => covers(change.recovery, held))) return undefined;
-  const there = new Set(foreign.flatMap(({ id, change }) => [id, change.origin?.id ?? id]));
+  const there = new Set([
+    ...found.recent.map(({ id }) => id),
+    ...foreign.flatMap(({ change: { origin } }) => (origin ? [origin.id] : [])),
+  ]);
   const since = common?.revision ?? 0;
   const changes = held.recent
     .after(since)
