@@ -92,9 +92,10 @@ export class Messages {
   }
 
   /** What every message carries, whatever else it says. */
-  #restrictionsOf({ state, tradingState, inForce }: Replica): Buffer {
+  #restrictionsOf(replica: Replica): Buffer {
+    const { state } = replica;
     if (this.#restrictions?.state !== state) {
-      const bytes = encode({ tradingState, overrides: [...inForce] });
+      const bytes = encode({ tradingState: replica.tradingState, overrides: [...replica.inForce] });
       // A change that leaves them as they are must not make others encode their messages anew.
       const known = this.#restrictions?.bytes;
       this.#restrictions = { state, bytes: known?.equals(bytes) ? known : bytes };
