@@ -1,6 +1,6 @@
-const SERVICE = 'quantumtrader.policy.v1.PolicyService';
+const PACKAGE = 'quantumtrader.policy.v1';
 
-/** Commands for a shell that send a request to a running server. */
+/** Commands for a shell that send a request to a running server; a method of another service than PolicyService names it. */
 export interface Commands {
   readonly buf: (method: string, request: object) => string;
   readonly grpcurl: (method: string, request: object) => string;
@@ -11,9 +11,9 @@ export function commandsFor(address: string): Commands {
   return {
     buf: (method, request) =>
       `npx buf curl --protocol grpc --http2-prior-knowledge -d '${JSON.stringify(request)}' ` +
-      `http://${target}/${SERVICE}/${method}`,
+      `http://${target}/${pathOf(method)}`,
     grpcurl: (method, request) =>
-      `grpcurl -plaintext -d '${JSON.stringify(request)}' ${target} ${SERVICE}/${method}`,
+      `grpcurl -plaintext -d '${JSON.stringify(request)}' ${target} ${pathOf(method)}`,
   };
 }
 
@@ -32,7 +32,13 @@ export function welcome(address: string, namespaces: readonly string[]): string 
     `  ${buf('Watch', target)}`,
     `  ${buf('Patch', patch)}`,
     '',
-    'The same with grpcurl, which also explains errors:',
+    'Stop all trading, give it back, and see who did what and why:',
+    '',
+    `  ${buf('Override', { ...target, reason: 'flash crash' })}`,
+    `  ${buf('Restore', { ...target, reason: 'it is over' })}`,
+    `  ${buf('HistoryService/ListChanges', target)}`,
+    '',
+    'Reading and changing with grpcurl, which also explains errors:',
     '',
     `  ${grpcurl('Get', target)}`,
     `  ${grpcurl('Watch', target)}`,
@@ -43,6 +49,10 @@ export function welcome(address: string, namespaces: readonly string[]): string 
     '',
     '',
   ].join('\n');
+}
+
+function pathOf(method: string): string {
+  return `${PACKAGE}.${method.includes('/') ? method : `PolicyService/${method}`}`;
 }
 
 function reachable(address: string): string {

@@ -21,6 +21,8 @@ import { ask, connect, failure, serverProgram, spawnServer, startServer, watch }
 
 const ROOT = new URL('../..', import.meta.url).pathname;
 
+const PACKAGE = 'quantumtrader.policy.v1';
+
 describe('a server process', () => {
   const folders: string[] = [];
   const folder = async (): Promise<string> => {
@@ -142,12 +144,12 @@ describe('a server process', () => {
       .split('\n')
       .map((line) => line.trim())
       .filter((line) => line.startsWith('npx buf curl'));
-    expect(commands).to.have.lengthOf(3);
-    const outputs = await Promise.all(commands.map((command) => firstOutput(command)));
+    const outputs: string[] = [];
+    for (const command of commands) outputs.push(await firstOutput(command));
     await server.stop();
-    expect(outputs[0]).to.include('"policy"');
-    expect(outputs[1]).to.include('"snapshot"');
-    expect(outputs[2]).to.include('"patch"');
+    const answers = ['"policy"', '"snapshot"', '"patch"', '"override"', '"patch"', '"entries"'];
+    expect(outputs).to.have.lengthOf(answers.length);
+    answers.forEach((answer, i) => expect(outputs[i], commands[i]).to.include(answer));
   });
 
   it('tells its streams SHUTTING_DOWN on SIGTERM and ends with 0', async () => {
@@ -252,7 +254,7 @@ describe('a server process', () => {
     await redis.kill();
     const server = await spawnServer({ POLICY_STORE: redis.url }, { ready: false });
     const client = connect(server.address);
-    expect(await checkHealth(client, 'quantumtrader.policy.v1.PolicyService')).to.equal('NOT_SERVING');
+    expect(await checkHealth(client, `${PACKAGE}.PolicyService`)).to.equal('NOT_SERVING');
     await redis.restart();
     await until(async () => (await checkHealth(client)) === 'SERVING');
     const { policy } = await ask(client, methods.get, GetRequest.create());
@@ -266,7 +268,7 @@ describe('a server process', () => {
 describe('health', () => {
   it('is serving once the store was reached, as a whole and by service', async () => {
     const server = await startServer();
-    for (const service of ['', 'quantumtrader.policy.v1.PolicyService']) {
+    for (const service of ['', `${PACKAGE}.PolicyService`, `${PACKAGE}.HistoryService`]) {
       expect(await checkHealth(server.client, service)).to.equal('SERVING');
     }
     const unknown = await checkHealth(server.client, 'no.Such').then(
