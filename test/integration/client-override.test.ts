@@ -3,6 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import { Metadata } from '@grpc/grpc-js';
 import { PolicyClient, PolicyStoreError, RiskMode, TradingState } from '@policystore/client';
 import {
+  GetResponse,
   type OverrideRequest,
   OverrideResponse,
   type RestoreRequest,
@@ -227,6 +228,30 @@ describe('PolicyClient.override', () => {
 
     expect(await aborted).to.have.property('message', 'enough');
     expect(await closed).to.include({ reason: 'CLIENT_CLOSED' });
+  });
+
+  it('ends when the client is closed, also where an address has taken it', async () => {
+    const script = override(taken());
+    const reached = new EventEmitter();
+    const isReached = once(reached, 'override');
+    const client = connect(
+      await serve({
+        override: script.handler,
+        get: (_call, done) => {
+          done(null, GetResponse.fromPartial({ policy: {}, version: at(5) }));
+        },
+      }),
+      await serve({ override: () => reached.emit('override') }),
+    );
+    const ended = rejection(client.override({ reason: 'drawdown' }), PolicyStoreError);
+    await isReached;
+    // Its answer comes after the first address's, over the same connection.
+    await client.get();
+
+    client.close();
+
+    expect(script.calls).to.have.lengthOf(1);
+    expect(await ended).to.include({ reason: 'CLIENT_CLOSED' });
   });
 
   it('lets what it saw count for later reads', async () => {

@@ -36,7 +36,6 @@ export class Session {
 
   forget(): void {
     this.#seen = undefined;
-    this.#pending = false;
   }
 
   #isNewest({ epoch, revision }: Version): boolean {
