@@ -2,6 +2,7 @@ import { expect } from 'chai';
 
 import {
   GENESIS,
+  type Checkpoint,
   type Committed,
   type Conflict,
   type Followed,
@@ -170,9 +171,14 @@ export function listOf(entries: readonly LogEntry[] | 'reload' | { kind: 'compac
 }
 
 /** What a store holds of a namespace, without the time of the question. */
-export async function contents(store: PolicyStore, namespace: string): Promise<unknown> {
+export async function contents(
+  store: PolicyStore,
+  namespace: string,
+): Promise<Omit<Checkpoint, 'now'> | undefined> {
   const checkpoint = await store.load(namespace, { maxEntries: Infinity, maxBytes: Infinity });
-  return checkpoint && { ...checkpoint, now: undefined };
+  if (!checkpoint) return undefined;
+  const { head, commitTime, fields, recent, interrupted } = checkpoint;
+  return { head, commitTime, fields, recent, interrupted };
 }
 
 function describe(outcome: Conflict): string {

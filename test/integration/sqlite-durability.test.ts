@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { createSqliteStore } from '../../server/src/store/sqlite/sqlite-store.js';
 import { GENESIS, StoreUnavailable, type NewEntry, type PolicyStore } from '../../server/src/store/store.js';
-import { append, commitConflict, commitOk, idsOf, listOf, ROOMY } from '../conformance/harness.js';
+import { append, commitConflict, commitOk, contents, idsOf, listOf, ROOMY } from '../conformance/harness.js';
 import { startProcess, until, type ManagedProcess } from '../support/process.js';
 import { rejection } from '../support/rejection.js';
 import { CHILD_NAMESPACE, SQLITE_CHILD } from '../support/sqlite-child.js';
@@ -31,11 +31,11 @@ describe('sqlite durability', () => {
     const entries = chain(GENESIS, 5, (i) => ({ writes: [['f', String(i)]], body: bodyOf(100, i) }));
     const before = await withStore(async (store) => {
       await append(store, 'default', GENESIS, entries, 2);
-      return store.load('default', ALL);
+      return contents(store, 'default');
     });
 
     await withStore(async (store) => {
-      expect(await store.load('default', ALL)).to.deep.equal(before);
+      expect(await contents(store, 'default')).to.deep.equal(before);
       const { missed } = await commitConflict(store, 'default', headOf(entries[2] ?? GENESIS), []);
       expect(idsOf(listOf(missed))).to.deep.equal(idsOf(entries.slice(3)));
       const next = entry(entries[4] ?? GENESIS);

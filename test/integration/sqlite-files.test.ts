@@ -16,11 +16,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 
-import type { Clock } from '../../server/src/clock.js';
 import { createSqliteStore } from '../../server/src/store/sqlite/sqlite-store.js';
 import { GENESIS, StoreUnusable, type NewEntry, type PolicyStore } from '../../server/src/store/store.js';
-import { append, commitOk, following, idsOf, ROOMY } from '../conformance/harness.js';
-import { createManualClock, type ManualClock } from '../support/clock.js';
+import { append, commitOk, idsOf, ROOMY } from '../conformance/harness.js';
 import { startProcess } from '../support/process.js';
 import { rejection } from '../support/rejection.js';
 import { SQLITE_CHILD } from '../support/sqlite-child.js';
@@ -34,8 +32,8 @@ describe('sqlite files', () => {
   const inDirectory = (name: string): string => join(directory.path, name);
   const opened: PolicyStore[] = [];
 
-  function create(path: string, clock?: Clock): PolicyStore {
-    const store = createSqliteStore(path, ROOMY, clock);
+  function create(path: string, bounds = ROOMY): PolicyStore {
+    const store = createSqliteStore(path, bounds);
     opened.push(store);
     return store;
   }
@@ -173,82 +171,54 @@ describe('sqlite files', () => {
     });
   });
 
-  describe('a file that is changed from outside while in use', () => {
-    const [first, next] = chain(GENESIS, 2) as [NewEntry, NewEntry];
-    let clock: ManualClock;
-    let store: PolicyStore;
-    let path: string;
-
-    beforeEach(async () => {
-      path = inDirectory('policy.db');
-      clock = createManualClock();
-      store = create(path, clock);
+  describe('identity', () => {
+    async function isInterrupted(path: string): Promise<boolean | undefined> {
+      const store = create(path);
       await store.connect();
-      await commitOk(store, 'default', GENESIS, [first]);
-    });
-
-    async function expectNoCommit(): Promise<void> {
-      for (const entries of [[next], []]) {
-        const { message } = await rejection(store.commit('default', headOf(first), entries), StoreUnusable);
-        expect(message).to.match(/policy\.db(-wal)? was replaced or removed while in use/u);
-      }
-      await rejection(store.load('default', ALL), StoreUnusable);
+      const checkpoint = await store.load('default', ALL);
+      await store.close();
+      return checkpoint?.interrupted;
     }
 
-    it('takes no commit after it was removed', async () => {
-      rmSync(path);
-      await expectNoCommit();
+    it('stays with the file: over restarts, under another name, in another directory', async () => {
+      const path = inDirectory('policy.db');
+      await createFile(path);
+      expect(await isInterrupted(path)).to.equal(false);
+      renameSync(path, inDirectory('renamed.db'));
+      expect(await isInterrupted(inDirectory('renamed.db'))).to.equal(false);
+      mkdirSync(inDirectory('elsewhere'));
+      renameSync(inDirectory('renamed.db'), inDirectory('elsewhere/policy.db'));
+      expect(await isInterrupted(inDirectory('elsewhere/policy.db'))).to.equal(false);
     });
 
-    it('takes no commit after its write-ahead log was removed', async () => {
-      rmSync(`${path}-wal`);
-      await expectNoCommit();
+    it('is not that of a copy, whatever its name', async () => {
+      const path = inDirectory('policy.db');
+      await createFile(path);
+      copyFileSync(path, inDirectory('copy.db'));
+      expect(await isInterrupted(inDirectory('copy.db'))).to.equal(true);
+      expect(await isInterrupted(path)).to.equal(false);
+      renameSync(inDirectory('copy.db'), path);
+      expect(await isInterrupted(path)).to.equal(true);
     });
 
-    it('takes no commit after it was replaced by a copy', async () => {
-      copyFileSync(path, `${path}.copy`);
-      renameSync(`${path}.copy`, path);
-      await expectNoCommit();
-    });
+    it('of a file that an older program left is its own', async () => {
+      const path = inDirectory('policy.db');
+      await createFile(path);
+      const older = new Libsql(path);
+      older.exec(
+        'ALTER TABLE heads DROP COLUMN file; ALTER TABLE heads DROP COLUMN log_entries; PRAGMA user_version = 1',
+      );
+      older.close();
+      expect(await isInterrupted(path)).to.equal(false);
+      copyFileSync(path, inDirectory('copy.db'));
+      expect(await isInterrupted(inDirectory('copy.db'))).to.equal(true);
 
-    it('takes no commit after its directory was moved, and goes on when it is back', async () => {
-      const moved = `${directory.path}-moved`;
-      renameSync(directory.path, moved);
-      await expectNoCommit();
-      renameSync(moved, directory.path);
-      await commitOk(store, 'default', headOf(first), [next]);
-    });
-
-    it('tells a follower that waits, within a second', async () => {
-      const follower = following(store, 'default');
-      await follower.entries(1);
-      rmSync(path);
-      await clock.advance(999);
-      expect(clock.pending).to.equal(1);
-      await clock.advance(1);
-      const { message } = await rejection(follower.ended, StoreUnusable);
-      expect(message).to.match(/policy\.db was replaced or removed while in use/u);
-    });
-
-    it('is not followed any more, even where memory holds all that is asked for, until it is back', async () => {
-      const moved = `${directory.path}-moved`;
-      renameSync(directory.path, moved);
-      for (const namespace of ['default', 'other']) {
-        await rejection(following(store, namespace).ended, StoreUnusable);
-      }
-
-      renameSync(moved, directory.path);
-      const follower = following(store, 'default');
-      expect(await follower.entries(1)).to.have.length(1);
-      // Verified on and on: a loss is noticed after this one too.
-      rmSync(path);
-      await clock.advance(1000);
-      await rejection(follower.ended, StoreUnusable);
-    });
-
-    it('is no longer verified after the store was closed', async () => {
-      await store.close();
-      expect(clock.pending).to.equal(0);
+      // The entries of before count.
+      const store = create(path, { ...ROOMY, maxEntries: 150 });
+      await store.connect();
+      const head = (await store.load('default', ALL))?.head ?? GENESIS;
+      await commitOk(store, 'default', head, [entry(head)]);
+      expect((await store.load('default', ALL))?.recent).to.have.length(150);
     });
   });
 
@@ -256,7 +226,9 @@ describe('sqlite files', () => {
     const path = inDirectory('policy.db');
     await createFile(path);
     const file = new Libsql(path);
-    file.exec('UPDATE heads SET oldest = -1000000000000, log_bytes = 1000000000000');
+    file.exec(
+      'UPDATE heads SET oldest = -1000000000000, log_entries = 1000000000, log_bytes = 1000000000000',
+    );
     file.close();
 
     const store = create(path);
