@@ -1,11 +1,17 @@
 import { readPolicy } from '@policystore/client';
-import { type GetRequest, GetResponse, GlobalPolicy, WatchResponse } from '@policystore/client/proto';
+import {
+  type GetRequest,
+  GetResponse,
+  GlobalPolicy,
+  OverrideResponse,
+  WatchResponse,
+} from '@policystore/client/proto';
 import { expect } from 'chai';
 
 import { startScriptedServer } from '../support/scripted-server.js';
 import { at, createWatchFixture, patch, snapshot } from '../support/scripted-watch.js';
 
-describe('PolicyClient.watch with a pending override', () => {
+describe('PolicyClient with a pending override', () => {
   const { servers, serve, connect, take } = createWatchFixture();
 
   const overrides = [{ name: 'circuit-breaker', pending: true }];
@@ -108,5 +114,31 @@ describe('PolicyClient.watch with a pending override', () => {
 
     expect(requests.map(({ ifVersionNot }) => ifVersionNot)).to.deep.equal([undefined, at(5)]);
     expect(requests[0]!.minVersion).to.deep.equal(at(4));
+  });
+
+  it('asks for the policy again where it was read or put in force', async () => {
+    const asked: GetRequest['ifVersionNot'][] = [];
+    const server = await startScriptedServer({
+      override: (_call, done) => {
+        done(null, OverrideResponse.fromPartial({ version: at(5), override: overrides[0] }));
+      },
+      get: ({ request }, done) => {
+        asked.push(request.ifVersionNot);
+        done(
+          null,
+          GetResponse.fromPartial({ policy: asked.length === 1 ? { overrides } : {}, version: at(4) }),
+        );
+      },
+    });
+    servers.push(server);
+    const client = connect(server.address);
+
+    const { version } = await client.get();
+    await client.get({ ifVersionNot: version });
+    await client.override({ reason: 'drawdown' });
+    await client.get({ ifVersionNot: at(5) });
+    await client.get({ ifVersionNot: at(4) });
+
+    expect(asked).to.deep.equal([undefined, undefined, undefined, at(4)]);
   });
 });
