@@ -87,11 +87,14 @@ describe('Redis: connecting', () => {
     await rejection(waiting.commit(namespace, headOf(next!), []), StoreUnavailable);
   });
 
-  it('does without INFO and CONFIG', async () => {
-    const url = await user('blind', '~{policy:*', '+@all', '-@dangerous');
-    const warnings = await open(url).connect();
-    expect(warnings).to.have.length(2);
-    expect(warnings[0]).to.match(/denies INFO: its version \(at least 7.0\)/);
+  it('does without CONFIG, and names the grant where INFO is denied', async () => {
+    const sighted = await user('sighted', '~{policy:*', '+@all', '-@dangerous', '+info');
+    expect(await open(sighted).connect()).to.have.length(1);
+    const store = open(await user('blind', '~{policy:*', '+@all', '-@dangerous'));
+    const namespace = uniqueNamespace();
+    for (const call of [store.connect(), store.commit(namespace, GENESIS, [entry(GENESIS)])]) {
+      expect((await rejection(call, StoreUnusable)).message).to.match(/NOPERM.*'info'.*Grant: .*\+info/);
+    }
   });
 
   it('does without commands that were renamed away', async () => {
@@ -106,6 +109,11 @@ describe('Redis: connecting', () => {
     const refused = await rejection(open(lame.url).load(uniqueNamespace(), BOUNDS), StoreUnusable);
     expect(refused.message).to.include('do not rename or disable it');
     await lame.close();
+
+    const halt = await startRedis({ config: ['--rename-command', 'HMGET', ''] });
+    const inScript = await rejection(open(halt.url).load(uniqueNamespace(), BOUNDS), StoreUnusable);
+    expect(inScript.message).to.include('do not rename or disable it');
+    await halt.close();
   });
 
   it('names the grant that a user lacks, in every call', async () => {
@@ -123,6 +131,10 @@ describe('Redis: connecting', () => {
         .to.match(/NOPERM.*ACL SETUSER/)
         .and.not.include('p@ss');
     }
+    const inScript = open(await user('half', '~{policy:*', '+@all', '-hmget'));
+    expect((await rejection(inScript.load(uniqueNamespace(), BOUNDS), StoreUnusable)).message).to.match(
+      /executing the script.*ACL SETUSER/,
+    );
     const elsewhere = open(await user('elsewhere', '~other:*', '+@all'));
     const error = await rejection(elsewhere.load(uniqueNamespace(), BOUNDS), StoreUnusable);
     expect(error.message).to.include('~{policy:*');

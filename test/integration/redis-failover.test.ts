@@ -1,78 +1,41 @@
 import { expect } from 'chai';
 
 import { createRedisStore } from '../../server/src/store/redis/store.js';
-import {
-  GENESIS,
-  StoreUnavailable,
-  StoreUnusable,
-  type Head,
-  type NewEntry,
-  type PolicyStore,
-} from '../../server/src/store/store.js';
-import { append, commitOk, following, idsOf, listOf } from '../conformance/harness.js';
+import { GENESIS, StoreUnavailable, StoreUnusable, type NewEntry } from '../../server/src/store/store.js';
+import { append, commitConflict, commitOk, following, idsOf } from '../conformance/harness.js';
 import { freePort, until } from '../support/process.js';
-import {
-  startCluster,
-  startRedis,
-  startSentinel,
-  type RedisCluster,
-  type RedisSentinels,
-  type RedisServer,
-} from '../support/redis.js';
+import { commitSurely, followSurely } from '../support/redis-commit.js';
+import { startRedis, startSentinel, type RedisSentinels } from '../support/redis.js';
 import { rejection } from '../support/rejection.js';
 import { chain, entry, headOf, uniqueNamespace } from '../support/store-builders.js';
 
 const BOUNDS = { maxEntries: 10_000, maxBytes: 1e8 };
 const ALL = { maxEntries: Infinity, maxBytes: Infinity };
 
-/** Commits like the server's writer: again with the same expected head until the outcome is known. */
-async function commitSurely(
-  store: PolicyStore,
-  namespace: string,
-  head: Head,
-  next: NewEntry,
-): Promise<void> {
-  await until(async () => {
-    const outcome = await store.commit(namespace, head, [next]);
-    if (outcome.kind === 'conflict') expect(idsOf(listOf(outcome.missed))).to.deep.equal([next.id]);
-  });
-}
-
-/** Follows like the server's replica: again from the last entry seen. */
-async function followSurely(store: PolicyStore, namespace: string, count: number): Promise<string[]> {
-  const seen: string[] = [];
-  let at: Head = GENESIS;
-  await until(async () => {
-    for await (const answer of store.follow(namespace, at, new AbortController().signal)) {
-      if (answer === 'gap') expect.fail('a gap');
-      seen.push(...idsOf(answer.entries));
-      at = headOf(answer.entries.at(-1) ?? at);
-      if (seen.length >= count) return;
-    }
-  });
-  return seen;
-}
-
 describe('Redis: kill -9 and restart', () => {
-  it('keeps every acknowledged change with appendonly and fsync always', async () => {
+  it('keeps every acknowledged change with appendonly and fsync always, and begins an epoch after each', async () => {
     const server = await startRedis();
     const store = createRedisStore(server.url, BOUNDS);
     const namespace = uniqueNamespace();
-    const entries = chain(GENESIS, 30, (i) => ({ writes: [['n', `${i}`]] }));
-    const followed = followSurely(store, namespace, entries.length);
-    let head: Head = GENESIS;
-    for (const [i, next] of entries.entries()) {
+    const landed: NewEntry[] = [];
+    const followed = followSurely(store, namespace, 30);
+    for (let i = 0; i < 30; i++) {
+      const head = headOf(landed.at(-1) ?? GENESIS);
+      const next = entry(head, [['n', `${i}`]]);
       if (i % 10 === 5) {
         await server.kill();
         const refused = await rejection(store.commit(namespace, head, [next]), StoreUnavailable);
         expect(refused.message).to.match(/cannot be reached|Lost the connection/);
         await server.restart();
+        expect((await commitConflict(store, namespace, head, [next])).missed).to.equal('reload');
       }
-      await commitSurely(store, namespace, head, next);
-      head = headOf(next);
+      landed.push(await commitSurely(store, namespace, head, next));
     }
-    expect((await store.load(namespace, ALL))?.recent.map(headOf)).to.deep.equal(entries.map(headOf));
-    expect(await followed).to.deep.equal(idsOf(entries));
+    expect(new Set(landed.map(({ epoch }) => epoch))).to.have.property('size', 4);
+    const checkpoint = await store.load(namespace, ALL);
+    expect(checkpoint?.recent.map(headOf)).to.deep.equal(landed.map(headOf));
+    expect(checkpoint?.fields).to.deep.equal(new Map([['n', '29']]));
+    expect(await followed).to.deep.equal(idsOf(landed));
     await store.close();
     await server.close();
   });
@@ -124,23 +87,26 @@ describe('Redis: failover by Sentinels', () => {
     const store = createRedisStore(redis.url, BOUNDS);
     const waiting = createRedisStore(`${redis.url}?wait=1`, BOUNDS);
     const namespace = uniqueNamespace();
-    const entries = chain(GENESIS, 20);
+    const entries = chain(GENESIS, 10);
     const head = headOf(entries[9]!);
-    for (const [i, next] of entries.slice(0, 10).entries()) {
+    for (const [i, next] of entries.entries()) {
       await commitOk(waiting, namespace, headOf(entries[i - 1] ?? GENESIS), [next]);
     }
-    const followed = followSurely(store, namespace, entries.length);
+    const followed = followSurely(store, namespace, 20);
     const old = await redis.master();
 
     await old.kill();
 
-    await commitSurely(store, namespace, head, entries[10]!);
+    const first = await commitSurely(store, namespace, head, entry(head));
+    expect(first.epoch).not.to.equal(head.epoch);
     expect((await redis.master()).port).not.to.equal(old.port);
-    await append(store, namespace, headOf(entries[10]!), entries.slice(11), 1);
-    expect(await followed).to.deep.equal(idsOf(entries));
-    expect((await store.load(namespace, ALL))?.recent.map(headOf)).to.deep.equal(entries.map(headOf));
+    const begun = [first, ...chain(first, 9)];
+    const last = await append(store, namespace, headOf(first), begun.slice(1), 1);
+    const all = [...entries, ...begun];
+    expect(await followed).to.deep.equal(idsOf(all));
+    expect((await store.load(namespace, ALL))?.recent.map(headOf)).to.deep.equal(all.map(headOf));
     // Nobody is left to confirm.
-    const unknown = await rejection(waiting.commit(namespace, headOf(entries[19]!), []), StoreUnavailable);
+    const unknown = await rejection(waiting.commit(namespace, last, []), StoreUnavailable);
     expect(unknown.sent).to.equal(true);
     await waiting.close();
     await store.close();
@@ -160,8 +126,7 @@ describe('Redis: failover by Sentinels', () => {
     const lost = await rejection(follower.ended, StoreUnavailable);
     expect(lost.message).to.include('switched to another master');
     expect(await old.client.info('replication')).to.include('role:master');
-    const next = entry(head);
-    await commitOk(store, namespace, head, [next]);
+    const next = await commitSurely(store, namespace, head, entry(head));
     const now = await redis.master();
     expect(await now.client.hget(`{policy:${namespace}}:state`, '@head')).to.equal(next.id);
     await store.close();
@@ -222,136 +187,5 @@ describe('Redis: Sentinels that are partly away or misnamed', () => {
       expect(error.message).to.match(message);
       await store.close();
     }
-  });
-});
-
-describe('Redis: a cluster whose slots move', () => {
-  let cluster: RedisCluster;
-  let store: PolicyStore;
-  let namespace: string;
-  let entries: NewEntry[];
-
-  before(async () => {
-    cluster = await startCluster();
-  });
-  after(() => cluster.close());
-  beforeEach(() => {
-    store = createRedisStore(cluster.url, BOUNDS, { pollMs: 200 });
-    namespace = uniqueNamespace();
-    entries = chain(GENESIS, 9);
-  });
-  afterEach(() => store.close());
-
-  const keysOf = (name: string): [state: string, log: string] => [
-    `{policy:${name}}:state`,
-    `{policy:${name}}:log`,
-  ];
-
-  it('follows a namespace to its new node, in all its connections', async () => {
-    const [state, log] = keysOf(namespace);
-    const head = await append(store, namespace, GENESIS, entries.slice(0, 3), 1);
-    const followed = followSurely(store, namespace, entries.length);
-    await store.load(namespace, ALL);
-    const from = await cluster.ownerOf(state);
-    const to = cluster.nodes.find((node) => node !== from)!;
-    const slot = await cluster.slotOf(state);
-    const [fromId, toId] = await Promise.all([cluster.idOf(from), cluster.idOf(to)]);
-
-    await to.client.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', fromId);
-    await from.client.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', toId);
-    await commitOk(store, namespace, head, entries.slice(3, 4));
-    await from.client.call('MIGRATE', to.host, to.port, '', 0, 5000, 'KEYS', state, log);
-
-    // The slot still belongs to the old node, which answers ASK.
-    await commitOk(store, namespace, headOf(entries[3]!), entries.slice(4, 6));
-    expect((await store.load(namespace, ALL))?.recent).to.have.length(6);
-
-    for (const node of [to, from]) await node.client.call('CLUSTER', 'SETSLOT', slot, 'NODE', toId);
-    await commitOk(store, namespace, headOf(entries[5]!), entries.slice(6, 8));
-    await commitOk(store, namespace, headOf(entries[7]!), entries.slice(8));
-    expect((await store.load(namespace, ALL))?.recent.map(headOf)).to.deep.equal(entries.map(headOf));
-    expect(await followed).to.deep.equal(idsOf(entries));
-    expect(await to.client.exists(state)).to.equal(1);
-  });
-
-  it('says surely not committed while the two keys are on different nodes', async () => {
-    const [state, log] = keysOf(namespace);
-    const head = await append(store, namespace, GENESIS, entries.slice(0, 1), 1);
-    const from = await cluster.ownerOf(state);
-    const to = cluster.nodes.find((node) => node !== from)!;
-    const slot = await cluster.slotOf(state);
-    const [fromId, toId] = await Promise.all([cluster.idOf(from), cluster.idOf(to)]);
-    await to.client.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', fromId);
-    await from.client.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', toId);
-    await from.client.call('MIGRATE', to.host, to.port, '', 0, 5000, 'KEYS', log);
-
-    const refused = await rejection(store.commit(namespace, head, entries.slice(1, 2)), StoreUnavailable);
-    expect(refused.sent).to.equal(false);
-
-    await from.client.call('MIGRATE', to.host, to.port, '', 0, 5000, 'KEYS', state);
-    await commitOk(store, namespace, head, entries.slice(1, 2));
-    for (const node of [to, from]) await node.client.call('CLUSTER', 'SETSLOT', slot, 'NODE', toId);
-    expect((await store.load(namespace, ALL))?.recent).to.have.length(2);
-  });
-
-  it('keeps namespaces of every node apart and reaches all of them from any node', async () => {
-    const one = createRedisStore(`redis+cluster://127.0.0.1:${cluster.nodes[2]!.port}`, BOUNDS);
-    const owners = new Set<RedisServer>();
-    while (owners.size < cluster.nodes.length) {
-      const name = uniqueNamespace();
-      owners.add(await cluster.ownerOf(keysOf(name)[0]));
-      const first = entry(GENESIS);
-      await commitOk(one, name, GENESIS, [first]);
-      expect((await store.load(name, ALL))?.head.id).to.equal(first.id);
-    }
-    await one.close();
-  });
-
-  it('needs no more rights on the nodes than the error about rights names', async () => {
-    const [hosts] = /127.*/.exec(cluster.url) ?? [];
-    const rights = ['+@read', '+@write', '+@scripting', '+@connection', '+time', '+info'];
-    const setUser = (...more: string[]) =>
-      Promise.all(
-        cluster.nodes.map(({ client }) =>
-          client.call('ACL', 'SETUSER', 'least', 'reset', 'on', '>p', '~{policy:*', ...rights, ...more),
-        ),
-      );
-    const least = createRedisStore(`redis+cluster://least:p@${hosts}`, BOUNDS);
-    await setUser();
-    const refused = await rejection(least.load(namespace, ALL), StoreUnusable);
-    expect(refused.message).to.include('+cluster|slots +cluster|keyslot');
-    await setUser('+cluster|slots', '+cluster|keyslot');
-    expect(await least.connect()).to.have.length(cluster.nodes.length);
-    await commitOk(least, namespace, GENESIS, entries.slice(0, 1));
-    expect((await least.load(namespace, ALL))?.recent).to.have.length(1);
-    await least.close();
-  });
-
-  it('needs only one node of its list, and says so where there is none or no cluster', async () => {
-    const dead = `127.0.0.1:${await freePort()}`;
-    const some = createRedisStore(`redis+cluster://${dead},127.0.0.1:${cluster.nodes[0]!.port}`, BOUNDS);
-    await some.connect();
-    await commitOk(some, namespace, GENESIS, entries.slice(0, 1));
-    await some.close();
-
-    const none = createRedisStore(`redis+cluster://${dead}`, BOUNDS);
-    expect((await rejection(none.connect(), StoreUnavailable)).message).to.include(dead);
-    expect((await rejection(none.commit(namespace, GENESIS, []), StoreUnavailable)).sent).to.equal(false);
-    await none.close();
-
-    const server = await startRedis();
-    const single = createRedisStore(server.url.replace('redis:', 'redis+cluster:'), BOUNDS);
-    expect((await rejection(single.connect(), StoreUnusable)).message).to.include('is no Redis cluster');
-    await single.close();
-    await server.close();
-
-    const plain = createRedisStore(cluster.nodes[0]!.url, BOUNDS);
-    expect((await rejection(plain.connect(), StoreUnusable)).message).to.include('use redis+cluster://');
-    const names = Array.from({ length: 20 }, uniqueNamespace);
-    const outcomes = await Promise.allSettled(names.map((name) => plain.load(name, ALL)));
-    const failed = outcomes.filter((outcome) => outcome.status === 'rejected');
-    expect(failed).not.to.be.empty;
-    for (const { reason } of failed) expect(reason).to.be.instanceOf(StoreUnusable);
-    await plain.close();
   });
 });

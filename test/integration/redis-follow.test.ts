@@ -13,7 +13,7 @@ import { append, commitOk, following, idsOf } from '../conformance/harness.js';
 import { until } from '../support/process.js';
 import { startRedis, type RedisServer } from '../support/redis.js';
 import { rejection } from '../support/rejection.js';
-import { chain, entry, headOf, uniqueNamespace } from '../support/store-builders.js';
+import { chain, entry, epochEntry, headOf, uniqueNamespace } from '../support/store-builders.js';
 import { startProxy, type TcpProxy } from '../support/tcp-proxy.js';
 
 const BOUNDS = { maxEntries: 10_000, maxBytes: 1e8 };
@@ -122,11 +122,11 @@ describe('Redis: follow', () => {
     server.process.thaw();
   });
 
-  it('notices a server that died, and goes on from the last entry when it is back', async () => {
+  it('notices a server that died, and goes on from the last entry when an epoch began after it is back', async () => {
     const durable = await startRedis();
     const store = createRedisStore(durable.url, BOUNDS);
-    const entries = chain(GENESIS, 6);
-    const head = await append(store, namespace, GENESIS, entries.slice(0, 3), 1);
+    const head = await append(store, namespace, GENESIS, chain(GENESIS, 3), 1);
+    const first = epochEntry(head, 5);
     const follower = following(store, namespace);
     await follower.entries(3);
 
@@ -135,10 +135,12 @@ describe('Redis: follow', () => {
     await rejection(following(store, namespace, head).ended, StoreUnavailable);
     await durable.restart();
 
+    expect(await following(store, namespace, head).ended).to.equal('gap');
+    const begun = [first, ...chain(first, 2)];
+    await commitOk(store, namespace, head, [first]);
     const resumed = following(store, namespace, head);
-    expect(await resumed.confirmed).to.have.property('entries').that.is.empty;
-    await append(store, namespace, head, entries.slice(3), 1);
-    expect(idsOf(await resumed.entries(3))).to.deep.equal(idsOf(entries.slice(3)));
+    await append(store, namespace, headOf(first), begun.slice(1), 1);
+    expect(idsOf(await resumed.entries(3))).to.deep.equal(idsOf(begun));
     await store.close();
     await durable.close();
   });
@@ -236,7 +238,7 @@ describe('Redis: follow', () => {
     expect(await server.client.hget(state, '@bytes')).to.equal(String(entries[3]!.body.byteLength));
   });
 
-  it('confirms nothing on a server that has become a replica', async () => {
+  it('confirms nothing on a server that has become a replica, nor after that before an epoch began', async () => {
     const [first] = chain(GENESIS, 1);
     await commitOk(writer, namespace, GENESIS, [first!]);
     const follow = answers(headOf(first!));
@@ -247,7 +249,10 @@ describe('Redis: follow', () => {
     const again = await rejection(drain(answers(headOf(first!))), StoreUnavailable);
     expect(again.message).to.include('is a replica');
     await server.client.replicaof('NO', 'ONE');
-    await next(answers(headOf(first!)));
+    expect(await drain(answers(headOf(first!)))).to.equal('gap');
+    const begun = epochEntry(first!);
+    await commitOk(writer, namespace, headOf(first!), [begun]);
+    expect(idsOf((await next(answers(headOf(first!)))).entries)).to.deep.equal([begun.id]);
   });
 
   it('confirms nothing on a master that lost the replicas it must have', async () => {

@@ -74,6 +74,15 @@ describe('Redis: a commit that cannot be done', () => {
     expect(await dump()).to.deep.equal(before);
   });
 
+  it('leaves the keys untouched where the revisions of a batch do not ascend', async () => {
+    const before = await dump();
+    const [first, next] = chain(head, 2);
+    for (const revision of [first!.revision, 0, NaN, 2 ** 53]) {
+      await rejection(store.commit(namespace, head, [first!, { ...next!, revision }]), RangeError);
+    }
+    expect(await dump()).to.deep.equal(before);
+  });
+
   it('leaves the keys untouched where Redis is full, and leaves reading and following as they were', async () => {
     const before = await dump();
     await server.client.config('SET', 'maxmemory', '1mb');
@@ -143,7 +152,9 @@ describe('Redis: what a commit leaves behind', () => {
     const state = await server.client.hgetall(`{policy:${namespace}}:state`);
     const last = entries.at(-1)!;
     expect(state).to.deep.include({ '@epoch': last.epoch, '@revision': '9', '@head': last.id, '@@f': '8' });
-    expect(Object.keys(state)).to.have.length(6);
+    const runId = /run_id:(\w+)/.exec(await server.client.info('server'))?.[1];
+    expect(state['@run']).to.equal(`${runId}:${'0'.repeat(40)}`);
+    expect(Object.keys(state)).to.have.length(7);
     expect(await server.client.keys('*')).to.have.length(2);
     await store.close();
     await server.close();

@@ -79,6 +79,29 @@ describe('Redis with ?wait=1', () => {
     expect(idsOf(listOf(missed))).to.deep.equal([next!.id]);
   });
 
+  it('answers a commit that comes from before an interruption only when the replica has what it saw', async () => {
+    const namespace = uniqueNamespace();
+    const [first, next] = chain(GENESIS, 2);
+    await commitOk(store, namespace, GENESIS, [first!]);
+    await master.client.hset(`{policy:${namespace}}:state`, '@run', 'another');
+    expect((await commitConflict(store, namespace, headOf(first!), [next!])).missed).to.equal('reload');
+    const other = createRedisStore(`${master.url}?wait=1`, BOUNDS, { commandTimeoutMs: 200 });
+    await other.load(namespace, BOUNDS);
+    // Only where nothing is left to be confirmed does it show whether the commit asks for more.
+    await until(async () => {
+      const info = await master.client.info('replication');
+      return /,offset=(\d+)/.exec(info)?.[1] === /master_repl_offset:(\d+)/.exec(info)?.[1];
+    });
+    replica.process.freeze();
+    try {
+      const unknown = await rejection(other.commit(namespace, headOf(first!), [next!]), StoreUnavailable);
+      expect(unknown.sent).to.equal(true);
+    } finally {
+      replica.process.thaw();
+    }
+    await other.close();
+  });
+
   it('warns at the start when there are fewer replicas than it waits for', async () => {
     const greedy = createRedisStore(`${master.url}?wait=2`, BOUNDS);
     const warnings = await greedy.connect();
