@@ -80,7 +80,8 @@ export interface FieldChange {
   field: string;
   /**
    * before is the value before. Of a list, map or struct: the names that were taken out, the entries that were
-   * removed or replaced; absent where there was none. A list that was only reordered is given whole.
+   * removed or replaced; absent where there was none. A list that was only reordered: at least the names that moved, in
+   * their order before and after.
    */
   before:
     | any
@@ -115,7 +116,7 @@ export interface GetRevisionResponse {
   version:
     | Version
     | undefined;
-  /** base is what writers had written. */
+  /** base is what writers had written. Its trading_state and overrides are those in force. */
   base:
     | GlobalPolicy
     | undefined;

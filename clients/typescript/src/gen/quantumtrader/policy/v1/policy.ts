@@ -26,17 +26,20 @@ export enum RiskMode {
 }
 
 /**
- * TradingState says what executors may do. Smaller is stricter; a value that a reader does not know, and
- * unspecified, read as HALTED.
+ * TradingState says which orders may be sent. An entry opens or enlarges a position, a reduction makes one smaller, an
+ * exit is a reduction to zero, a cancel takes back an order. Cancels are never blocked. Reductions and exits are blocked
+ * by HALTED and by nothing else: no list, no limit and no lease that has run out stands in their way. Smaller is
+ * stricter. A value that a reader does not know, and unspecified, read as HALTED. Past valid_for a reader takes it for
+ * REDUCE_ONLY, unless it is HALTED. docs/semantics.md has the table.
  */
 export enum TradingState {
-  /** UNSPECIFIED - Unspecified reads as HALTED. In a limit it means "not limited". */
+  /** UNSPECIFIED - Unspecified reads as HALTED. In Limits it means "not limited". */
   UNSPECIFIED = 0,
-  /** HALTED - Halted: nothing may open or reduce a position. */
+  /** HALTED - Halted: no entries, no reductions, no exits. Cancels go on. */
   HALTED = 1,
-  /** REDUCE_ONLY - Reduce only: positions may shrink, not grow. */
+  /** REDUCE_ONLY - Reduce only: no entries. Reductions, exits and cancels go on, whatever the rest of the policy says. */
   REDUCE_ONLY = 2,
-  /** ACTIVE - Active: trading as the policy allows. */
+  /** ACTIVE - Active: entries as the rest of the policy allows. Reductions, exits and cancels go on, whatever it says. */
   ACTIVE = 3,
 }
 
@@ -60,7 +63,10 @@ export enum ChangeKind {
   RESTORE = 7,
   /** EXPIRE - Expire removed an override whose `until` had passed. Its actor is `system`. */
   EXPIRE = 8,
-  /** RECOVER - Recover began a new epoch, because the store may have come back older. Its actor is `system`. */
+  /**
+   * RECOVER - Recover began a new epoch, because the store may have come back older, or put back overrides at its beginning. Its
+   * actor is `system`.
+   */
   RECOVER = 9,
 }
 
@@ -93,7 +99,10 @@ export interface GlobalPolicy {
    * characters, without control characters; a duplicate collapses into its first occurrence.
    */
   allowedStrategies: string[];
-  /** allowed_symbols may be traded. Empty: none may. The same bounds as allowed_strategies. */
+  /**
+   * allowed_symbols may be traded: positions in them may be opened and enlarged. Empty: none may. The same bounds as
+   * allowed_strategies.
+   */
   allowedSymbols: string[];
   /**
    * max_risk_per_trade is the share of equity that one trade may lose, in (0, 1]: 0.01 is one percent.
@@ -147,9 +156,15 @@ export interface GlobalPolicy {
   lastUpdated:
     | Timestamp
     | undefined;
-  /** trading_state is the strictest of the active overrides, ACTIVE if there is none. Output only. */
+  /**
+   * trading_state is the strictest that the active overrides say, pending ones too, and ACTIVE where none says any. No
+   * other write sets it. The same in both views. Output only.
+   */
   tradingState: TradingState;
-  /** overrides are the active overrides, by name. Empty: the effective policy is the base policy. Output only. */
+  /**
+   * overrides are the active overrides, pending ones too, by name. Empty: the effective policy is the base policy. The
+   * same in both views. Output only.
+   */
   overrides: Override[];
 }
 
@@ -250,40 +265,47 @@ export interface ModelsPatch_PutEntry {
 }
 
 /**
- * Limits is what an override imposes. It can only tighten: the effective value of a field is the stricter one
- * of base and limit.
+ * Limits is what an override imposes. It can only tighten: the effective value of a field is the strictest one of the
+ * base and of all overrides in force, in whatever order they came. Fields that are not named here cannot be limited.
  */
 export interface Limits {
-  /** trading_state caps the trading state. Unspecified: does not limit. */
+  /** trading_state caps the trading state. Unspecified or ACTIVE: does not limit. */
   tradingState: TradingState;
-  /** risk_mode caps the posture. Unspecified: does not limit. */
+  /** risk_mode caps the posture. Unspecified or AGGRESSIVE: does not limit. */
   riskMode: RiskMode;
-  /** max_risk_per_trade caps the value, in (0, 1]. Absent: does not limit. */
+  /** max_risk_per_trade caps the value, in (0, 1]. Absent or 1: does not limit. */
   maxRiskPerTrade?:
     | number
     | undefined;
-  /** max_positions caps the value, in [1, 100]. Absent: does not limit. */
+  /** max_positions caps the value, in [1, 100]. Absent or 100: does not limit. */
   maxPositions?:
     | number
     | undefined;
-  /** global_min_confidence raises the least confidence, in [0, 1]. Absent: does not limit. */
+  /** global_min_confidence raises the least confidence, in [0, 1]. Absent or 0: does not limit. */
   globalMinConfidence?:
     | number
     | undefined;
-  /** block_all_strategies empties the effective allowed_strategies. */
+  /** block_all_strategies empties the effective allowed_strategies, names that are added later included. */
   blockAllStrategies: boolean;
   /**
-   * block_strategies takes names out of the effective allowed_strategies. Unknown names are kept: they may
-   * appear later.
+   * block_strategies takes names out of the effective allowed_strategies, at most 1,000. Names that nobody uses are kept:
+   * they may appear later.
    */
   blockStrategies: string[];
-  /** block_symbols takes names out of the effective allowed_symbols. Unknown names are kept. */
+  /** block_symbols takes names out of the effective allowed_symbols, as block_strategies. */
   blockSymbols: string[];
 }
 
-/** Override tightens the policy until it is restored, whatever is written to the base meanwhile. */
+/**
+ * Override tightens the policy until it is restored or its time is over, whatever is written to the base meanwhile. At
+ * most 64 are in force in a namespace at once (one of the name `circuit-breaker` always finds room), each of at most
+ * 32 KiB.
+ */
 export interface Override {
-  /** name identifies the override within its namespace: 1 to 128 characters without control characters. */
+  /**
+   * name identifies the override within its namespace: 1 to 128 characters without control characters; the reserved
+   * names `__proto__`, `constructor` and `prototype` are refused.
+   */
   name: string;
   /** limits is what it imposes. */
   limits:
@@ -395,7 +417,7 @@ export interface Change {
   overrides:
     | OverridesChange
     | undefined;
-  /** recovery is present where the kind is RECOVER. */
+  /** recovery is present in the change of kind RECOVER that began an epoch. */
   recovery:
     | Recovery
     | undefined;

@@ -34,7 +34,7 @@ export enum View {
   UNSPECIFIED = 0,
   /** EFFECTIVE - Effective: the base tightened by the active overrides. What executors obey. */
   EFFECTIVE = 1,
-  /** BASE - Base: what writers wrote, without overrides. */
+  /** BASE - Base: what writers wrote, without overrides. What a write that replaces a list must start from. */
   BASE = 2,
 }
 
@@ -441,9 +441,15 @@ export interface WatchResponse {
   validFor:
     | Duration
     | undefined;
-  /** trading_state is in every message, whatever the filter. */
+  /**
+   * trading_state is in every message, whatever the filter: the one in force on this replica when the message was made.
+   * While a reader catches up it may be newer than `version`, so that a stop never waits.
+   */
   tradingState: TradingState;
-  /** overrides are in every message, whatever the filter. */
+  /**
+   * overrides are in every message, whatever the filter: those in force on this replica when the message was made,
+   * pending ones too. As trading_state, they may be newer than `version`.
+   */
   overrides: Override[];
   /** event is absent in a heartbeat. */
   event:
@@ -2629,8 +2635,8 @@ export const PolicyServiceService = {
    * nothing, and answers the current version with an empty patch.
    * INVALID_ARGUMENT `VALIDATION_FAILED`, `REQUEST_ID_REUSED`; ABORTED `VERSION_MISMATCH`; FAILED_PRECONDITION
    * `FIELD_MASKED` where it would replace or clear a list that an override masks, without expected_version: what was read
-   * was not the base (use add and remove, or read view BASE); RESOURCE_EXHAUSTED `WRITE_QUEUE_FULL`; UNAVAILABLE `STORE_UNAVAILABLE` (nothing was committed) or `OUTCOME_UNKNOWN` (retry
-   * with the same request_id).
+   * was not the base (use add and remove, or read view BASE); RESOURCE_EXHAUSTED `WRITE_QUEUE_FULL`; UNAVAILABLE
+   * `STORE_UNAVAILABLE` (nothing was committed) or `OUTCOME_UNKNOWN` (retry with the same request_id).
    */
   patch: {
     path: "/quantumtrader.policy.v1.PolicyService/Patch" as const,
@@ -2728,8 +2734,8 @@ export interface PolicyServiceServer extends UntypedServiceImplementation {
    * nothing, and answers the current version with an empty patch.
    * INVALID_ARGUMENT `VALIDATION_FAILED`, `REQUEST_ID_REUSED`; ABORTED `VERSION_MISMATCH`; FAILED_PRECONDITION
    * `FIELD_MASKED` where it would replace or clear a list that an override masks, without expected_version: what was read
-   * was not the base (use add and remove, or read view BASE); RESOURCE_EXHAUSTED `WRITE_QUEUE_FULL`; UNAVAILABLE `STORE_UNAVAILABLE` (nothing was committed) or `OUTCOME_UNKNOWN` (retry
-   * with the same request_id).
+   * was not the base (use add and remove, or read view BASE); RESOURCE_EXHAUSTED `WRITE_QUEUE_FULL`; UNAVAILABLE
+   * `STORE_UNAVAILABLE` (nothing was committed) or `OUTCOME_UNKNOWN` (retry with the same request_id).
    */
   patch: handleUnaryCall<PatchRequest, PatchResponse>;
   /** Reset returns to a preset: lists and maps become empty. Errors as Patch. */
@@ -2804,8 +2810,8 @@ export interface PolicyServiceClient extends Client {
    * nothing, and answers the current version with an empty patch.
    * INVALID_ARGUMENT `VALIDATION_FAILED`, `REQUEST_ID_REUSED`; ABORTED `VERSION_MISMATCH`; FAILED_PRECONDITION
    * `FIELD_MASKED` where it would replace or clear a list that an override masks, without expected_version: what was read
-   * was not the base (use add and remove, or read view BASE); RESOURCE_EXHAUSTED `WRITE_QUEUE_FULL`; UNAVAILABLE `STORE_UNAVAILABLE` (nothing was committed) or `OUTCOME_UNKNOWN` (retry
-   * with the same request_id).
+   * was not the base (use add and remove, or read view BASE); RESOURCE_EXHAUSTED `WRITE_QUEUE_FULL`; UNAVAILABLE
+   * `STORE_UNAVAILABLE` (nothing was committed) or `OUTCOME_UNKNOWN` (retry with the same request_id).
    */
   patch(
     request: PatchRequest,
