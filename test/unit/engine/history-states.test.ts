@@ -200,23 +200,6 @@ describe('what was in force', () => {
     expectState(await (await log.history(once)).at({ revision: 1, epoch: '' }), log.states[0]!);
     expect(reads).to.be.greaterThan(2);
   });
-
-  it('lets others have their turn while a long log is undone', async () => {
-    const log = new WrittenLog();
-    await log.create();
-    await log.fill(3000);
-    const history = await log.history();
-    let turns = 0;
-    let over = false;
-    const count = (): void => {
-      turns += 1;
-      if (!over) setImmediate(count);
-    };
-    setImmediate(count);
-    await history.at({ revision: 1, epoch: '' });
-    over = true;
-    expect(turns).to.be.greaterThan(10);
-  });
 });
 
 function withOtherId(entry: LogEntry): LogEntry {

@@ -13,9 +13,12 @@ import { historyEntry } from './history-entry.js';
 import { listChanges } from './list-changes.js';
 import { LogReader, LogRewritten } from './log-reader.js';
 import { PastPolicy } from './past-policy.js';
+import { Lane } from './turns.js';
 
 /** A recovery rewrites the end of the log; how often a reader begins again before its caller has to. */
 const TRIES = 3;
+/** Reads at once: each holds a page of the log and a copy of the policy. A rollback does not wait in line. */
+const PLACES = 8;
 
 export interface HistoryOptions {
   readonly namespace: string;
@@ -30,6 +33,7 @@ export class History {
   readonly #journal: HistoryOptions['journal'];
   readonly #storeTime: HistoryOptions['storeTime'];
   readonly #log: LogReader;
+  readonly #lane = new Lane(PLACES);
 
   constructor({ namespace, store, journal, storeTime }: HistoryOptions) {
     this.#namespace = namespace;
@@ -43,7 +47,9 @@ export class History {
    * @throws PolicyError PAGE_TOKEN_INVALID, REVISION_COMPACTED, STORE_UNAVAILABLE.
    */
   changes(query: HistoryQuery): Promise<HistoryPage> {
-    return this.#read(({ head }) => listChanges(this.#log, this.#namespace, head, query));
+    return this.#lane.run(() =>
+      this.#read(({ head }) => listChanges(this.#log, this.#namespace, head, query)),
+    );
   }
 
   /**
@@ -51,19 +57,7 @@ export class History {
    * @throws PolicyError REVISION_COMPACTED, REVISION_UNKNOWN, EPOCH_UNKNOWN, STORE_UNAVAILABLE.
    */
   at(moment: Moment): Promise<PastState> {
-    const { now } = this.#storeTime;
-    return this.#read(async (replica) => {
-      const target =
-        'time' in moment
-          ? await findTime(this.#log, replica.head, moment.time, now)
-          : await findRevision(this.#log, replica.head, moment);
-      const past = await PastPolicy.reach(target, this.#journal.replica, this.#log);
-      return {
-        version: versionOf(target),
-        ...past.answers(target.commitTime),
-        entry: historyEntry(decodeEntry(target)),
-      };
-    });
+    return this.#lane.run(() => this.#read((replica) => this.#stateAt(moment, replica)));
   }
 
   /**
@@ -76,6 +70,19 @@ export class History {
       const { base } = await PastPolicy.reach(target, this.#journal.replica, this.#log);
       return { version: versionOf(target), policy: base };
     });
+  }
+
+  async #stateAt(moment: Moment, { head }: Replica): Promise<PastState> {
+    const target =
+      'time' in moment
+        ? await findTime(this.#log, head, moment.time, this.#storeTime.now)
+        : await findRevision(this.#log, head, moment);
+    const past = await PastPolicy.reach(target, this.#journal.replica, this.#log);
+    return {
+      version: versionOf(target),
+      ...past.answers(target.commitTime),
+      entry: historyEntry(decodeEntry(target)),
+    };
   }
 
   /** Begins again where the log was rewritten meanwhile. */

@@ -1,7 +1,6 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
-
 import type { Head, LogEntry, PolicyStore } from '../../store/store.js';
 import { decodeEntry, type LoggedChange } from '../change.js';
+import { ownTurn } from './turns.js';
 
 /** A first page of this many revisions is enough for what is asked most; later ones are as large as the store gives. */
 const FIRST_PAGE = 64;
@@ -125,13 +124,13 @@ export class LogReader {
 }
 
 async function* decoded(page: readonly LogEntry[]): AsyncGenerator<LoggedChange, void, undefined> {
-  let room = BYTES_PER_TURN;
+  let room = 0;
   for (const entry of page) {
-    room -= entry.body.byteLength + BYTES_PER_ENTRY;
-    if (room < 0) {
-      await nextTurn();
+    if (room <= 0) {
+      await ownTurn();
       room = BYTES_PER_TURN;
     }
+    room -= entry.body.byteLength + BYTES_PER_ENTRY;
     yield decodeEntry(entry);
   }
 }
