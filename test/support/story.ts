@@ -1,4 +1,5 @@
 import {
+  type OverrideInput,
   type Policy,
   PolicyClient,
   PolicyStoreError,
@@ -8,6 +9,7 @@ import {
 } from '@policystore/client';
 
 import type { closeAfterAll } from './closing.js';
+import { until } from './process.js';
 import { type RecordedWatch, recordWatch } from './recorded-watch.js';
 import { rejection } from './rejection.js';
 
@@ -73,12 +75,23 @@ export async function playStory(
     steps.set(step, { version, effective: await read(View.EFFECTIVE), base: await read(View.BASE) });
   };
 
+  /** A store that takes its time makes an override pending first: resolves when it is committed. */
+  const impose = async (override: OverrideInput): Promise<{ version: Version }> => {
+    await officer.override(override);
+    let current = await officer.get();
+    await until(async () => {
+      current = await officer.get({ fresh: true });
+      return current.policy.overrides.every(({ pending }) => !pending);
+    });
+    return current;
+  };
+
   const morning = await desk.update(MORNING, { reason: 'the plan of the day' });
   await look('morning', morning);
   const limits = { blockSymbols: ['DOGEUSDT'] };
   const ban = { name: 'doge-ban', limits, reason: 'delisting rumour', ttlMs: TWO_HOURS_MS };
-  await look('ban', await officer.override(ban));
-  await look('trip', await officer.override({ reason: 'flash crash' }));
+  await look('ban', await impose(ban));
+  await look('trip', await impose({ reason: 'flash crash' }));
   const routine = await controller.patch(
     { riskMode: RiskMode.AGGRESSIVE, maxPositions: 12 },
     { reason: 'calm regime' },
