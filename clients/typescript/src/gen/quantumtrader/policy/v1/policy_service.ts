@@ -2677,7 +2677,8 @@ export const PolicyServiceService = {
    * limits it is the circuit breaker. It acts even while the store is away: then it is in force on this replica alone,
    * is answered `pending`, and is committed when the store is back. Call every address.
    * INVALID_ARGUMENT `VALIDATION_FAILED`, `REQUEST_ID_REUSED`; FAILED_PRECONDITION `OVERRIDE_LOOSENS` where the name is in
-   * force and this would loosen it, `TOO_MANY_OVERRIDES`; UNAVAILABLE `STORE_UNAVAILABLE` only where no policy was loaded.
+   * force and this would loosen it, `TOO_MANY_OVERRIDES`; UNAVAILABLE `STORE_UNAVAILABLE` where no policy was loaded, and,
+   * while the store is away, for validate_only and for what would be refused.
    */
   override: {
     path: "/quantumtrader.policy.v1.PolicyService/Override" as const,
@@ -2752,7 +2753,8 @@ export interface PolicyServiceServer extends UntypedServiceImplementation {
    * limits it is the circuit breaker. It acts even while the store is away: then it is in force on this replica alone,
    * is answered `pending`, and is committed when the store is back. Call every address.
    * INVALID_ARGUMENT `VALIDATION_FAILED`, `REQUEST_ID_REUSED`; FAILED_PRECONDITION `OVERRIDE_LOOSENS` where the name is in
-   * force and this would loosen it, `TOO_MANY_OVERRIDES`; UNAVAILABLE `STORE_UNAVAILABLE` only where no policy was loaded.
+   * force and this would loosen it, `TOO_MANY_OVERRIDES`; UNAVAILABLE `STORE_UNAVAILABLE` where no policy was loaded, and,
+   * while the store is away, for validate_only and for what would be refused.
    */
   override: handleUnaryCall<OverrideRequest, OverrideResponse>;
   /**
@@ -2870,7 +2872,8 @@ export interface PolicyServiceClient extends Client {
    * limits it is the circuit breaker. It acts even while the store is away: then it is in force on this replica alone,
    * is answered `pending`, and is committed when the store is back. Call every address.
    * INVALID_ARGUMENT `VALIDATION_FAILED`, `REQUEST_ID_REUSED`; FAILED_PRECONDITION `OVERRIDE_LOOSENS` where the name is in
-   * force and this would loosen it, `TOO_MANY_OVERRIDES`; UNAVAILABLE `STORE_UNAVAILABLE` only where no policy was loaded.
+   * force and this would loosen it, `TOO_MANY_OVERRIDES`; UNAVAILABLE `STORE_UNAVAILABLE` where no policy was loaded, and,
+   * while the store is away, for validate_only and for what would be refused.
    */
   override(
     request: OverrideRequest,
