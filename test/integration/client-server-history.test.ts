@@ -172,4 +172,16 @@ describe('PolicyClient against the server: stop, restore, look back', () => {
     expect(canonical(calm.policy)).to.equal(canonical((await controller.get()).policy));
     expect(watch.gaps).to.equal(0);
   });
+
+  it('brings a revision of the largest policies, with the change that made it', async () => {
+    const name = 'x'.repeat(80);
+    const scores = (score: number) =>
+      Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`${name}${i}`, score]));
+    await controller.patch({ oppRankings: { put: scores(0.25) } });
+    const { version } = await controller.patch({ oppRankings: { put: scores(0.5) } });
+
+    const { base, entry } = await officer.revision(version);
+    expect(base.oppRankings.get(`${name}9999`)).to.equal(0.5);
+    expect(entry.fields.map(({ field }) => field)).to.deep.equal(['opp_rankings']);
+  });
 });

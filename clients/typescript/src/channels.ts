@@ -9,6 +9,8 @@ const CHANNEL_OPTIONS = {
   // the defaults grow to two minutes, during which every call fails at once
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 2_000,
+  // a revision with the change that made it can be several times as large as a policy
+  'grpc.max_receive_message_length': 16 * 1024 * 1024,
   // closing the client closes its connections
   'grpc.use_local_subchannel_pool': 1,
   // retry.ts is the only place that retries
