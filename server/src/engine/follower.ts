@@ -64,14 +64,22 @@ export class Follower {
     return this.#abort.signal.aborted;
   }
 
+  /** Follows until the store tells something that does not continue what is held, and that was read anew. */
   async #follow(onAnswer: () => void): Promise<void> {
     const { namespace, store, journal, lease } = this.#options;
-    for await (const followed of store.follow(namespace, journal.replica.head, this.#abort.signal)) {
-      if (followed === 'gap') {
-        await journal.reload();
+    const after = journal.replica.head;
+    for await (const followed of store.follow(namespace, after, this.#abort.signal)) {
+      const isOver = followed === 'gap' || !(await journal.ingest(followed.entries));
+      if (followed === 'gap') await journal.reload();
+      if (isOver) {
+        // Following again from the same place would only tell the same.
+        if (journal.replica.head.id === after.id) {
+          throw new StoreUnavailable('the store follows its newest entry with another history', {
+            sent: false,
+          });
+        }
         return;
       }
-      await journal.ingest(followed.entries);
       lease.confirm(followed.askedAt);
       onAnswer();
       this.#back();

@@ -8,6 +8,7 @@ import { notReached } from '../errors.js';
 import {
   type Checkpoint,
   GENESIS,
+  type Head,
   type LogEntry,
   type PolicyStore,
   StoreUnavailable,
@@ -23,19 +24,15 @@ import {
   proposeChange,
 } from './change.js';
 import type { EngineLog } from './engine-log.js';
-import {
-  HALT_OVERRIDE,
-  newEpoch,
-  type OlderStore,
-  planRecovery,
-  type RecoveryPlan,
-  SYSTEM,
-} from './recovery.js';
+import { holds, showsFork } from './missing.js';
+import { HALT_OVERRIDE, newEpoch, type OlderStore, planRecovery, SYSTEM } from './recovery.js';
 import { type PendingOverride, Replica } from './replica.js';
 import type { StoreTime } from './store-time.js';
 
 /** How much of the log a replica reads when it loads: what seen requests and field revisions are told from. */
 const LOADED = { maxEntries: 100_000, maxBytes: 64 * 1024 * 1024 };
+/** How much it reads to see whether that continues what it holds. */
+const NEAR = { maxEntries: 4096, maxBytes: 8 * 1024 * 1024 };
 
 export interface JournalOptions {
   readonly namespace: string;
@@ -116,9 +113,13 @@ export class Journal {
     if (folded) this.#advanced();
   }
 
-  /** Takes what others committed, and reads the namespace anew where that does not continue what is held. */
-  async ingest(missed: readonly LogEntry[] | 'reload'): Promise<void> {
-    if (missed === 'reload' || !this.#continue(missed)) await this.reload();
+  /**
+   * Takes what others committed, and reads the namespace anew where that does not continue what is held. True: it does.
+   */
+  async ingest(missed: readonly LogEntry[] | 'reload'): Promise<boolean> {
+    if (missed !== 'reload' && this.#continue(missed)) return true;
+    await this.reload();
+    return false;
   }
 
   /**
@@ -165,22 +166,28 @@ export class Journal {
 
   async #reload(): Promise<void> {
     const { namespace, store, storeTime, olderStore: mode } = this.#options;
+    let bounds = this.loaded ? NEAR : LOADED;
     let created = false;
-    let recovered: RecoveryPlan | undefined;
+    let wentOnFrom: Head | undefined;
     for (;;) {
-      const found = await store.load(namespace, LOADED);
+      const found = await store.load(namespace, bounds);
+      // Not before: others may have brought this replica forward meanwhile.
+      const held = this.#replica;
       if (found !== undefined) storeTime.observe(found.now);
       if (found !== undefined && this.#catchesUp(found)) return;
-      const recovery = planRecovery(this.#replica, found, { mode, now: storeTime.now });
+      const isEnough = bounds === LOADED || found === undefined || (held && showsFork(held, found));
+      const recovery = isEnough ? planRecovery(held, found, { mode, now: storeTime.now }) : undefined;
       if (recovery !== undefined) {
         const reply = await store.commit(namespace, recovery.expected, recovery.changes);
-        if (reply.kind === 'committed') recovered = recovery;
-      } else if (found !== undefined) {
-        this.#replace(found, { created, recovered });
-        return;
-      } else {
+        if (reply.kind === 'committed') wentOnFrom = found?.head;
+      } else if (found === undefined) {
         const reply = await store.commit(namespace, GENESIS, [this.#creation()]);
         created ||= reply.kind === 'committed';
+      } else if (bounds === LOADED) {
+        this.#replace(found, { created, wentOnFrom });
+        return;
+      } else {
+        bounds = LOADED;
       }
     }
   }
@@ -193,65 +200,76 @@ export class Journal {
 
   #replace(
     found: Checkpoint,
-    { created, recovered }: { created: boolean; recovered: RecoveryPlan | undefined },
+    { created, wentOnFrom }: { created: boolean; wentOnFrom: Head | undefined },
   ): void {
     const { namespace, log } = this.#options;
     const before = this.#replica;
     const replica = new Replica(found, before?.pending);
+    replica.lineage.read(found.fields);
     this.#replica = replica;
     const version = formatVersion(found.head);
+    const isNewEpoch = before?.head.epoch !== found.head.epoch;
     if (before === undefined) {
       log.loaded({ namespace, version, created, policy: replica.effective });
-      if (recovered !== undefined) this.#tellInterruption();
-    } else if (before.head.epoch !== found.head.epoch) this.#tellRecovery(before, recovered?.lost ?? []);
-    else log.reloaded({ namespace, from: formatVersion(before.head), to: version });
-    const newEpoch = before?.head.epoch !== found.head.epoch;
-    for (const listener of [...this.#listeners]) listener.replaced?.({ newEpoch });
+      if (wentOnFrom) log.interrupted({ namespace, from: formatVersion(wentOnFrom), to: version });
+    } else if (isNewEpoch) {
+      const news = replica.recent.all.filter((change) => !holds(before, change));
+      this.#tellEpoch(news, () => before.recent.all.filter((change) => !holds(replica, change)));
+    } else log.reloaded({ namespace, from: formatVersion(before.head), to: version });
+    for (const listener of [...this.#listeners]) listener.replaced?.({ newEpoch: isNewEpoch });
   }
 
-  #tellRecovery(before: Replica, lost: readonly LoggedChange[]): void {
+  /** @param dropped What was held before and is not any more. */
+  #tellEpoch(news: readonly LoggedChange[], dropped: () => readonly LoggedChange[]): void {
     const { namespace, log } = this.#options;
-    const news = this.replica.recent.after(0).filter((change) => !before.includes(change));
-    const marker = news.findLast(({ change }) => change.recovery?.held && !change.origin);
-    if (marker?.change.recovery?.held === undefined) {
-      this.#tellInterruption();
+    const recoveries = news.flatMap(({ change: { recovery, origin } }) =>
+      recovery === undefined || origin !== undefined ? [] : [recovery],
+    );
+    const older = recoveries.filter(({ held }) => held !== undefined);
+    this.#recoveries += older.length;
+    const { held, store, halted } = older.at(-1) ?? {};
+    const to = formatVersion(this.replica.head);
+    if (held === undefined) {
+      const from = recoveries.at(-1)?.store;
+      log.interrupted({ namespace, from: from && formatVersion(from), to });
       return;
     }
-    const { store, held, halted } = marker.change.recovery;
-    this.#recoveries += 1;
     log.recovered({
       namespace,
       store: store && formatVersion(store),
       held: formatVersion(held),
-      version: formatVersion(this.replica.head),
-      changes: halted ? lost : news.filter(({ change }) => change.origin),
+      version: to,
+      changes: halted ? dropped() : news.filter(({ change }) => change.origin),
       halted: halted ? HALT_OVERRIDE : undefined,
       count: this.#recoveries,
     });
   }
 
-  #tellInterruption(): void {
-    const { namespace, log } = this.#options;
-    const { head, recent } = this.replica;
-    const store = recent.after(0).findLast(({ change }) => change.recovery)?.change.recovery?.store;
-    log.interrupted({ namespace, from: store && formatVersion(store), to: formatVersion(head) });
-  }
-
   /** Folds the entries that follow the head; false where they do not continue it. */
   #continue(entries: readonly LogEntry[]): boolean {
     const { replica } = this;
-    const start = replica.head.revision;
+    const before = replica.head;
+    const news: LoggedChange[] = [];
     const continues = entries.every((entry) => {
-      const { head } = replica;
-      if (replica.includes(entry)) return true;
+      if (holds(replica, entry)) return true;
       const change = decodeEntry(entry);
-      // A new epoch is read anew: readers get a snapshot under it.
-      if (change.epoch !== head.epoch || change.change.previous !== head.id) return false;
+      if (!isNext(change, replica.head)) return false;
       this.#fold(change);
+      news.push(change);
       return true;
     });
-    if (replica.head.revision > start) this.#advanced();
+    if (news.length > 0) {
+      if (replica.head.epoch === before.epoch) this.#advanced();
+      else this.#wentOn(news);
+    }
     return continues;
+  }
+
+  /** The changes that were folded begin a new epoch: readers get a snapshot under it. */
+  #wentOn(news: readonly LoggedChange[]): void {
+    this.#tellEpoch(news, () => []);
+    for (const listener of [...this.#listeners]) listener.replaced?.({ newEpoch: true });
+    this.#rejoin();
   }
 
   #fold(change: LoggedChange): void {
@@ -315,4 +333,13 @@ export class Journal {
       fieldWrites(applied, initial),
     );
   }
+}
+
+/**
+ * Whether a change can be folded onto the head. The begin of an epoch can where nothing was lost; after a recovery the
+ * namespace is read anew.
+ */
+function isNext({ change, epoch, revision }: LoggedChange, head: Head): boolean {
+  if (change.previous !== head.id || revision !== head.revision + 1) return false;
+  return epoch === head.epoch || (change.recovery !== undefined && change.recovery.held === undefined);
 }

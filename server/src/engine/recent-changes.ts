@@ -1,6 +1,9 @@
 import type { LoggedChange } from './change.js';
 
-/** The newest changes, contiguous (so of one epoch where revisions were left out), bounded by count and bytes. Watchers and retries read them. */
+/**
+ * The newest changes, each continuing the one before, bounded by count and bytes. Watchers and retries read them, and a
+ * recovery puts them back. Their revisions ascend by one, but for those that the begin of an epoch left out.
+ */
 export class RecentChanges {
   #changes: LoggedChange[] = [];
   /** Index of the oldest change kept; what lies before it is let go in bulk, before it outnumbers the rest. */
@@ -15,8 +18,6 @@ export class RecentChanges {
   }
 
   push(change: LoggedChange): void {
-    const newest = this.#changes.at(-1);
-    if (newest !== undefined && newest.revision + 1 !== change.revision) this.#forget();
     this.#changes.push(change);
     this.#bytes += change.size;
     while (this.#changes.length - this.#start > this.#maxChanges || this.#bytes > this.#maxBytes) {
@@ -31,36 +32,29 @@ export class RecentChanges {
     }
   }
 
-  /** Those after `revision`, ascending, as far as they are kept. */
-  after(revision: number): LoggedChange[] {
-    return this.#changes.slice(this.#start).filter((change) => change.revision > revision);
-  }
-
-  /** Whether all changes after `revision`, up to `newest`, are kept. */
-  reachesBackTo(revision: number, newest: number): boolean {
-    return revision >= newest || (this.oldest ?? Infinity) <= revision + 1;
+  /** All that are kept, ascending. */
+  get all(): LoggedChange[] {
+    return this.#changes.slice(this.#start);
   }
 
   /** Whether the change with this id is kept, be it put back by a recovery. */
   holds(id: string): boolean {
-    return this.after(0).some(({ id: own, change }) => own === id || change.origin?.id === id);
+    return this.all.some(({ id: own, change }) => own === id || change.origin?.id === id);
   }
 
-  /** The change that made `revision`; undefined: no longer, or not yet, kept. */
+  /** The change that made `revision`; undefined: no longer, or not yet, kept, or left out. */
   at(revision: number): LoggedChange | undefined {
-    const oldest = this.#changes[this.#start];
-    if (oldest === undefined || revision < oldest.revision) return undefined;
-    return this.#changes[this.#start + (revision - oldest.revision)];
-  }
-
-  /** The first revision kept; undefined: none is. */
-  get oldest(): number | undefined {
-    return this.#changes[this.#start]?.revision;
-  }
-
-  #forget(): void {
-    this.#changes = [];
-    this.#start = 0;
-    this.#bytes = 0;
+    // Right unless an epoch began after it, and left revisions out.
+    const guess = this.#changes.length - 1 - ((this.#changes.at(-1)?.revision ?? 0) - revision);
+    const guessed = guess < this.#start ? undefined : this.#changes[guess];
+    if (guessed?.revision === revision) return guessed;
+    let [low, high] = [this.#start, this.#changes.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#changes[middle]?.revision ?? Infinity) < revision) low = middle + 1;
+      else high = middle;
+    }
+    const found = this.#changes[low];
+    return found?.revision === revision ? found : undefined;
   }
 }

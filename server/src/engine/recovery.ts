@@ -1,20 +1,22 @@
 import { randomBytes } from 'node:crypto';
 
-import { ChangeKind, Limits, type Override, type OverridesChange, TradingState } from '@policystore/client/proto';
+import { ChangeKind, Limits, Override, type OverridesChange, TradingState } from '@policystore/client/proto';
 
-import {
-  findOverride,
-  isSameRestriction,
-  joinOverrides,
-  type Overrides,
-} from '../domain/overrides.js';
-import { type Applied, apply, copyPolicy, diff, emptyPatch, replacement } from '../domain/patch/patch.js';
-import { FIELDS, type Policy } from '../domain/policy.js';
+import { findOverride, isSameRestriction, joinOverrides, type Overrides } from '../domain/overrides.js';
+import { type Applied, copyPolicy, diff, emptyPatch, replacement } from '../domain/patch/patch.js';
+import { FIELDS } from '../domain/policy.js';
 import { WorkingCopy } from '../domain/working-copy.js';
-import { type Checkpoint, GENESIS, type Head, type LogEntry } from '../store/store.js';
-import { type Authorship, decodeEntry, formatVersion, type LoggedChange, timestamp } from './change.js';
-import type { ProposedChange } from './change.js';
+import { type Checkpoint, GENESIS, type Head } from '../store/store.js';
+import {
+  type Authorship,
+  formatVersion,
+  type LoggedChange,
+  type ProposedChange,
+  timestamp,
+} from './change.js';
 import { Composer } from './composer.js';
+import { Lineage, LINEAGE_FIELD } from './lineage.js';
+import { findMissing, type Missing, undo } from './missing.js';
 import { readState, type Replica } from './replica.js';
 
 /** What a replica does about a store that came back without changes that it holds. */
@@ -27,8 +29,6 @@ export const HALT_OVERRIDE = 'older-store';
 export interface RecoveryPlan {
   readonly expected: Head;
   readonly changes: readonly ProposedChange[];
-  /** What this replica held and the store did not, as far as the replica can tell it change by change. */
-  readonly lost: readonly LoggedChange[];
 }
 
 export interface RecoveryOptions {
@@ -49,155 +49,149 @@ export function planRecovery(
 ): RecoveryPlan | undefined {
   const missing = held && findMissing(held, found);
   if (held !== undefined && missing !== undefined) return putBack(held, found, missing, options);
-  if (found?.interrupted !== true) return undefined;
-  const composer = composerOn(found);
-  composer.add(
-    authorship(ChangeKind.RECOVER, 'the store was interrupted; nothing that is known here is missing'),
-    {
-      begins: { epoch: newEpoch(), revision: found.head.revision + 1 },
-      says: { recovery: { store: versionOf(found.head), held: undefined, halted: false } },
-    },
-    composer.effective(),
-  );
-  return { expected: found.head, changes: composer.changes, lost: [] };
+  return found?.interrupted === true ? goOn(found) : undefined;
 }
 
 export function newEpoch(): string {
   return randomBytes(6).toString('hex');
 }
 
-/** What is held and the store lacks. */
-interface Missing {
-  /** Those that are known one by one, ascending. */
-  readonly changes: readonly LoggedChange[];
-  /** Whether these are all; else the state before the first of them is missing too. */
-  readonly isComplete: boolean;
-  /** What the store has since the two histories parted, ascending. */
-  readonly foreign: readonly LoggedChange[];
-}
-
-function findMissing(held: Replica, found: Checkpoint | undefined): Missing | undefined {
-  if (found === undefined) return { changes: held.recent.after(0), isComplete: false, foreign: [] };
-  const { common, foreign } = findFork(held, found);
-  if (common === undefined && isBeyondReach(held, found)) return undefined;
-  if (foreign.some(({ change }) => covers(change.recovery, held))) return undefined;
-  const there = new Set([
-    ...found.recent.map(({ id }) => id),
-    ...foreign.flatMap(({ change: { origin } }) => (origin ? [origin.id] : [])),
-  ]);
-  const since = common?.revision ?? 0;
-  const changes = held.recent
-    .after(since)
-    .filter(({ id, change }) => !there.has(id) && !there.has(change.origin?.id ?? id));
-  const isComplete = common !== undefined && held.recent.reachesBackTo(since, held.head.revision);
-  return changes.length === 0 && isComplete ? undefined : { changes, isComplete, foreign };
-}
-
-/** The newest entry that both histories have, and what the store has after it. */
-function findFork(held: Replica, found: Checkpoint): { common: Head | undefined; foreign: LoggedChange[] } {
-  const entries: readonly Head[] = found.recent.length > 0 ? found.recent : [found.head];
-  const last = entries.findLastIndex((entry) => held.includes(entry));
-  const foreign = found.recent.slice(last + 1).map((entry: LogEntry) => decodeEntry(entry));
-  return { common: entries[last], foreign };
-}
-
-/** The log was trimmed to what came after all that is held: it cannot be told, and is taken to have gone on. */
-function isBeyondReach(held: Replica, { recent }: Checkpoint): boolean {
-  const [oldest] = recent;
-  if (oldest === undefined || decodeEntry(oldest).change.previous === '') return false;
-  return oldest.commitTime > held.commitTime;
-}
-
-function covers(recovery: LoggedChange['change']['recovery'], { head }: Replica): boolean {
-  const held = recovery?.held;
-  return held?.epoch === head.epoch && held.revision >= head.revision;
+/** Begins an epoch on what an interrupted store holds. */
+function goOn(found: Checkpoint): RecoveryPlan {
+  const composer = composerOn(found);
+  composer.add(
+    authorship('the store was interrupted; nothing that is known here is missing'),
+    {
+      begins: { epoch: newEpoch(), revision: found.head.revision + 1 },
+      says: { recovery: { store: versionOf(found.head), held: undefined, halted: false } },
+    },
+    composer.effective(),
+  );
+  const lineage = Lineage.of(found.fields);
+  lineage.include(found.head);
+  return planOf(found, composer, lineage);
 }
 
 function putBack(
   held: Replica,
   found: Checkpoint | undefined,
-  { changes, isComplete, foreign }: Missing,
+  missing: Missing,
   { mode, now }: RecoveryOptions,
 ): RecoveryPlan {
   // A store that holds nothing has no state that an operator could adopt.
   const isHalted = mode === 'halt' && found !== undefined;
-  const before = isComplete ? undefined : stateBefore(held, changes);
-  const blank = (): Composer =>
-    new Composer(new WorkingCopy(before ?? copyPolicy(held.base.policy)), [], GENESIS);
-  const composer = found ? composerOn(found) : blank();
-  const effective = composer.effective();
+  const { before } = missing;
+  const composer = found
+    ? composerOn(found)
+    : new Composer(new WorkingCopy(copyPolicy(before.policy)), [], GENESIS);
   const store = found && versionOf(found.head);
+  const reason =
+    `the store came back with ${store ? formatVersion(store) : 'nothing'}, this server held ${formatVersion(held.head)}; ` +
+    (isHalted ? 'what it lacked was not put back' : 'what it lacked was put back');
   const begins = {
     epoch: newEpoch(),
     revision: Math.max(found?.head.revision ?? 0, held.head.revision) + 1,
   };
-  const reason =
-    `the store came back with ${store ? formatVersion(store) : 'nothing'}, this server held ${formatVersion(held.head)}; ` +
-    (isHalted ? 'what it lacked was not put back' : 'what it lacked was put back');
-  const overrides = lostOverrides(composer.overrides, held, changes, {
-    isComplete,
-    now,
-    halts: mode === 'halt',
-  });
-  const applied = catchUp(composer, found, before, { foreign, isHalted });
   const says = { recovery: { store, held: held.version, halted: isHalted } };
-  const marker = { begins, applied, says };
-  if (found !== undefined) {
-    composer.add(authorship(ChangeKind.RECOVER, reason), { ...marker, overrides }, effective);
+  const contested = contestedNames(composer.overrides, before.overrides);
+  const lost = isHalted ? lostByHalting(held, missing) : lostOverrides(held, missing, contested);
+  const overrides = joinInto(composer.overrides, mode === 'halt' ? [...lost, haltOverride(now)] : lost);
+
+  const effective = composer.effective();
+  const applied = found
+    ? catchUp(composer, missing, isHalted)
+    : // The first entry of a log is the creation of all that it says.
+      { patch: replacement(composer.base.policy), inverse: emptyPatch(), fields: [...FIELDS] };
+  if (found !== undefined || overrides === undefined) {
+    composer.add(authorship(reason), { begins, applied, says, overrides }, effective);
   } else {
-    composer.add(authorship(ChangeKind.RECOVER, reason), marker, effective);
-    if (overrides) composer.add(authorship(ChangeKind.RECOVER, reason), { overrides }, composer.effective());
+    composer.add(authorship(reason), { begins, applied, says }, effective);
+    composer.add(authorship(reason), { overrides }, composer.effective());
   }
-  if (!isHalted) for (const change of changes) repeat(composer, change);
-  return { expected: found?.head ?? GENESIS, changes: composer.changes, lost: changes };
+  if (!isHalted) {
+    const isThere = requestsOf(missing.foreign);
+    for (const change of missing.changes) if (!isThere(change)) repeat(composer, change, contested);
+  }
+  return planOf(found, composer, lineageOf(held, found, isHalted));
+}
+
+/** The first change keeps what the log may let go of. */
+function planOf(found: Checkpoint | undefined, { changes }: Composer, lineage: Lineage): RecoveryPlan {
+  const [first, ...rest] = changes;
+  if (first === undefined) throw new Error('a recovery begins an epoch');
+  const marker = { ...first, writes: [...first.writes, [LINEAGE_FIELD, lineage.text] as const] };
+  return { expected: found?.head ?? GENESIS, changes: [marker, ...rest] };
+}
+
+function lineageOf(held: Replica, found: Checkpoint | undefined, isHalted: boolean): Lineage {
+  const lineage = found ? Lineage.of(found.fields) : new Lineage();
+  if (isHalted) {
+    lineage.leaveOutAll(held.lineage);
+    lineage.leaveOut(held.head);
+  } else {
+    lineage.includeAll(held.lineage);
+    lineage.include(held.head);
+  }
+  if (found !== undefined) lineage.include(found.head);
+  return lineage;
 }
 
 /** What the marker itself does to the base: all that is missing and not known change by change. */
-function catchUp(
-  { base }: Composer,
-  found: Checkpoint | undefined,
-  before: Policy | undefined,
-  { foreign, isHalted }: { foreign: readonly LoggedChange[]; isHalted: boolean },
-): Applied {
-  if (found === undefined) {
-    return { patch: replacement(base.policy), inverse: emptyPatch(), fields: [...FIELDS] };
-  }
-  if (before === undefined || isHalted) return base.apply(emptyPatch());
+function catchUp({ base }: Composer, { isComplete, before, foreign }: Missing, isHalted: boolean): Applied {
+  if (isComplete || isHalted) return base.apply(emptyPatch());
   const parted = copyPolicy(base.policy);
   undo(parted, foreign);
-  return base.apply(diff(parted, before));
+  return base.apply(diff(parted, before.policy));
 }
 
-/** The base as it was held before these changes. */
-function stateBefore({ base }: Replica, changes: readonly LoggedChange[]): Policy {
-  const policy = copyPolicy(base.policy);
-  undo(policy, changes);
-  return policy;
+/**
+ * The overrides that the store has and that are not what they were when the two parted: each stays in force with what it
+ * has on either side. All others are what they were, and go on from there.
+ */
+function contestedNames(there: Overrides, before: Overrides): ReadonlySet<string> {
+  const isSame = (override: Override): boolean => before.some((known) => isEqual(known, override));
+  return new Set(there.filter((override) => !isSame(override)).map(({ name }) => name));
 }
 
-/** The first entry of a log has nothing before it. */
-function undo(policy: Policy, changes: readonly LoggedChange[]): void {
-  for (const { change } of changes.toReversed()) {
-    if (change.previous !== '') apply(policy, change.inverse ?? emptyPatch());
-  }
-}
-
-/** Those that the missing changes put in force and that still are; none is ever taken out of force by a recovery. */
+/** Those that putting the changes back does not put in force. */
 function lostOverrides(
-  known: Overrides,
   held: Replica,
-  changes: readonly LoggedChange[],
-  { isComplete, now, halts }: { isComplete: boolean; now: number; halts: boolean },
-): OverridesChange | undefined {
-  const names = new Set(changes.flatMap(({ overrides }) => overrides?.after ?? []).map(({ name }) => name));
-  const lost = held.overrides.filter(({ name }) => !isComplete || names.has(name));
+  { changes, isComplete, before, foreign }: Missing,
+  contested: ReadonlySet<string>,
+): Overrides {
+  const touched = new Set(changes.flatMap(({ overrides }) => namesIn(overrides)));
+  const isKnown = (override: Override): boolean =>
+    foreign.some(({ overrides }) => overrides?.before.some((known) => isEqual(known, override)));
+  return [
+    // Where the store's own log ended or changed one, that is what holds.
+    ...(isComplete ? [] : before.overrides.filter((override) => !isKnown(override))),
+    ...held.overrides.filter(({ name }) => touched.has(name) && contested.has(name)),
+  ];
+}
+
+/** Those that the missing changes put in force and that still are: they stay, whatever becomes of the changes. */
+function lostByHalting(held: Replica, { changes, isComplete }: Missing): Overrides {
+  const touched = new Set(changes.flatMap(({ overrides }) => namesIn(overrides)));
+  return held.overrides.filter(({ name }) => !isComplete || touched.has(name));
+}
+
+function namesIn(change: OverridesChange | undefined): string[] {
+  return [...(change?.before ?? []), ...(change?.after ?? [])].map(({ name }) => name);
+}
+
+function isEqual(a: Override, b: Override): boolean {
+  return Buffer.from(Override.encode(a).finish()).equals(Override.encode(b).finish());
+}
+
+/** What puts `lost` in force beside what there is. It takes none out of force, and loosens none. */
+function joinInto(there: Overrides, lost: Overrides): OverridesChange | undefined {
   const before = [];
   const after = [];
-  for (const override of halts ? [...lost, haltOverride(now)] : lost) {
-    const there = findOverride(known, override.name);
-    const joined = there === undefined ? override : joinOverrides(there, override);
-    if (there !== undefined && isSameRestriction(there, joined)) continue;
-    if (there !== undefined) before.push(there);
+  for (const override of lost) {
+    const known = findOverride(there, override.name);
+    const joined = known === undefined ? override : joinOverrides(known, override);
+    if (known !== undefined && isSameRestriction(known, joined)) continue;
+    if (known !== undefined) before.push(known);
     after.push(joined);
   }
   return after.length === 0 ? undefined : { before, after };
@@ -215,17 +209,41 @@ function haltOverride(now: number): Override {
   };
 }
 
+/**
+ * Tells which writes the store has under another number: who was not answered sent them once more. They must not happen
+ * twice.
+ */
+function requestsOf(foreign: readonly LoggedChange[]): (change: LoggedChange) => boolean {
+  const hashes = new Map(foreign.map(({ change }) => [change.requestId, change.requestHash]));
+  return ({ change: { requestId, requestHash } }) =>
+    requestId !== '' && hashes.get(requestId)?.equals(requestHash) === true;
+}
+
 /** Commits a change of the held history once more, as far as it still does anything. */
-function repeat(composer: Composer, { change, base, epoch, revision, id }: LoggedChange): void {
+function repeat(composer: Composer, logged: LoggedChange, contested: ReadonlySet<string>): void {
+  const { change, base, epoch, revision, id } = logged;
   const { kind, actor, reason, requestId, requestHash, rollbackTo, recovery } = change;
   const origin = change.origin ?? { version: { epoch, revision }, id };
   const effective = composer.effective();
   const applied = composer.base.apply(base.patch);
+  const overrides = logged.overrides && again(logged.overrides, composer.overrides, contested);
   composer.add(
     { kind, actor, reason, requestId, requestHash },
-    { applied, says: { origin, rollbackTo, recovery } },
+    { applied, overrides, says: { origin, rollbackTo, recovery } },
     effective,
   );
+}
+
+/** What a change of the overrides does now; undefined: nothing any more. */
+function again(
+  change: OverridesChange,
+  there: Overrides,
+  contested: ReadonlySet<string>,
+): OverridesChange | undefined {
+  const names = namesIn(change);
+  const before = there.filter(({ name }) => names.includes(name) && !contested.has(name));
+  const after = change.after.filter(({ name }) => !contested.has(name));
+  return before.length + after.length === 0 ? undefined : { before, after };
 }
 
 function composerOn(found: Checkpoint): Composer {
@@ -236,8 +254,8 @@ function composerOn(found: Checkpoint): Composer {
 /** Who acts where nobody asked. */
 export const SYSTEM = 'system';
 
-function authorship(kind: ChangeKind, reason: string): Authorship {
-  return { kind, actor: SYSTEM, reason, requestId: '', requestHash: Buffer.alloc(0) };
+function authorship(reason: string): Authorship {
+  return { kind: ChangeKind.RECOVER, actor: SYSTEM, reason, requestId: '', requestHash: Buffer.alloc(0) };
 }
 
 function versionOf({ epoch, revision }: Head) {

@@ -10,23 +10,28 @@ import type { LoggedChange } from '../../../server/src/engine/change.js';
 import { RecentChanges } from '../../../server/src/engine/recent-changes.js';
 
 describe('the recent changes', () => {
-  it('are the newest ones within both bounds, contiguous', () => {
+  it('are the newest ones within both bounds, whatever revisions are left out', () => {
     const property = fc.property(
       fc.integer({ min: 1, max: 8 }),
       fc.integer({ min: 1, max: 40 }),
       fc.nat(50),
-      fc.array(fc.integer({ min: 1, max: 50 }), { maxLength: 60 }),
-      (maxChanges, maxBytes, after, sizes) => {
+      fc.array(fc.tuple(fc.integer({ min: 1, max: 50 }), fc.constantFrom(0, 0, 0, 0, 1, 7)), {
+        maxLength: 60,
+      }),
+      (maxChanges, maxBytes, after, entries) => {
         const recent = new RecentChanges({ maxChanges, maxBytes });
         const pushed: LoggedChange[] = [];
-        for (const size of sizes) {
-          const next = changeOf(after + pushed.length + 1, size);
+        for (const [size, leftOut] of entries) {
+          const newest = pushed.at(-1)?.revision ?? after;
+          const next = changeOf(newest + 1 + leftOut, size);
           pushed.push(next);
           recent.push(next);
           const kept = newestWithin(pushed, maxChanges, maxBytes);
           const gone = pushed.slice(0, pushed.length - kept.length);
           for (const change of kept) expect(recent.at(change.revision)).to.equal(change);
+          expect(recent.all).to.deep.equal(kept);
           for (const { revision } of gone) expect(recent.at(revision)).to.equal(undefined);
+          if (leftOut > 0) expect(recent.at(next.revision - 1)).to.equal(undefined);
           expect(recent.at(next.revision + 1)).to.equal(undefined);
           expect(recent.at(after)).to.equal(undefined);
         }
@@ -67,5 +72,16 @@ function newestWithin(pushed: readonly LoggedChange[], maxChanges: number, maxBy
 function changeOf(revision: number, size: number): LoggedChange {
   const [epoch, id] = ['e', String(revision)];
   const change = Change.create();
-  return { epoch, revision, id, commitTime: revision, size, change, patch: emptyPatch(), fields: [] };
+  const base = { patch: emptyPatch(), fields: [] };
+  return {
+    epoch,
+    revision,
+    id,
+    commitTime: revision,
+    size,
+    change,
+    base,
+    effective: base,
+    overrides: undefined,
+  };
 }

@@ -7,7 +7,7 @@ import { presetPolicy } from '../../../server/src/domain/presets.js';
 import { createMemoryStore } from '../../../server/src/store/memory/memory-store.js';
 import type { PolicyStore } from '../../../server/src/store/store.js';
 import { createManualClock, type ManualClock, settled } from '../../support/clock.js';
-import { refusal, ROOMY, startEngine, type TestEngine, useEngines, wholeLog } from '../../support/engine.js';
+import { ROOMY, startEngine, type TestEngine, useEngines, wholeLog } from '../../support/engine.js';
 import { createFaultyStore } from '../../support/faulty-store.js';
 
 describe('a replica whose store', () => {
@@ -265,27 +265,24 @@ describe('a replica whose store', () => {
     });
 
     for (const [what, make] of Object.entries(histories)) {
-      it(`(${what}) refuses writes, keeps what it holds, and says so`, async () => {
+      it(`(${what}) puts back what it holds, in a new epoch above both, and says so`, async () => {
         const { clock, store, link, far, reader } = await startReplaced(make);
         const before = far.get();
         await clock.advance(5000);
-        for (const ask of [() => far.patch({ maxPositions: 60 }), () => far.query({ fresh: true })]) {
-          const outcome = refusal(ask(), 'STORE_UNAVAILABLE');
-          await clock.advance(2200);
-          await outcome;
-        }
-        expect(far.get()).to.deep.include({ policy: before.policy, version: before.version });
-        expect(reader.story).to.deep.equal(['snapshot 0->5']);
-        const lost = far.log.flatMap((line) => (line.event === 'storeLost' ? [line.error.message] : []));
-        expect(lost.at(-1)).to.include('another history').and.to.include(`${before.version!.epoch}:5`);
-        expect(events(far)).to.not.include('failed').and.to.not.include('reloaded');
-        await clock.advance(20_000);
-        expect(far.get().validFor?.seconds).to.equal(0);
+        const { policy, version } = far.get();
+        expect(version!.epoch).to.not.equal(before.version!.epoch);
+        expect(version!.revision).to.be.above(before.version!.revision);
+        expect(policy!.maxPositions).to.equal(23);
+        expect(reader.story).to.deep.equal(['snapshot 0->5', `snapshot 0->${version!.revision} resync`]);
+        expect(events(far)).to.include('recovered').and.to.not.include('failed');
+        expect((await far.patch({ maxPositions: 60 })).version.revision).to.equal(version!.revision + 1);
+
         link.replace(store);
-        await clock.advance(2000);
-        expect(events(far).at(-1)).to.equal('storeBack');
-        expect((await far.patch({ maxPositions: 60 })).version.revision).to.equal(6);
-        expect(reader.story.at(-1)).to.equal('patch 5->6');
+        await clock.advance(5000);
+        expect(far.get().policy!.maxPositions).to.equal(60);
+        expect(far.log.filter(({ event }) => event === 'recovered')).to.have.length(2);
+        const again = await start({ store, clock });
+        expect(far.get()).to.deep.equal(again.get());
       });
     }
   });
