@@ -27,6 +27,9 @@ local function call_sliced(command, key, first, last)
   end
 end
 
+-- In microseconds. So soon after a commit no server has been demoted, has copied the data of another and was promoted.
+local SOON = 10000
+
 -- The one before the last value, as it is appended below.
 local function commit_time(entry)
   local fields = entry[2]
@@ -40,9 +43,12 @@ local last_time = tonumber(head[4] or '0')
 local length = redis.call('XLEN', log)
 local max_entries, max_bytes, max_age = math.max(1, tonumber(ARGV[3])), tonumber(ARGV[4]), tonumber(ARGV[5])
 local count = tonumber(ARGV[10])
-local run = current_run(ARGV[9])
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
 
 local begins_epoch = count > 0 and ARGV[11] ~= epoch
+local is_soon = last_time <= now and now < last_time + SOON
+local run = current_run(ARGV[9], begins_epoch or not is_soon)
 local interrupted = is_interrupted(id, head[6], run)
 local is_conflict = id ~= ARGV[1] or revision ~= ARGV[2] or (interrupted and not begins_epoch)
 
@@ -62,8 +68,7 @@ if count == 0 then
   return {1, string.format('%.0f', last_time)}
 end
 
-local now = redis.call('TIME')
-local first_time = math.max(now[1] * 1000000 + now[2], last_time + 1)
+local first_time = math.max(now, last_time + 1)
 -- A log that was deleted takes its bytes along.
 local bytes = length == 0 and 0 or tonumber(head[5] or '0')
 
@@ -104,7 +109,7 @@ end
 
 redis.call('HSET', state, '@epoch', epoch, '@revision', revision, '@head', id,
   '@time', string.format('%.0f', last_time), '@bytes', string.format('%.0f', bytes))
-if epoch ~= (head[1] or '') then
+if begins_epoch then
   redis.call('HSET', state, '@run', run)
 end
 local values = 2 * tonumber(ARGV[at])

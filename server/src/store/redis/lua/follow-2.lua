@@ -12,7 +12,7 @@ master that lost its replicas, confirms nothing. allow-oom: a full Redis can sti
 
 local head = redis.call('HMGET', KEYS[1], '@epoch', '@revision', '@head', '@run')
 local id = head[3] or ''
-if is_interrupted(id, head[4], current_run(ARGV[5])) then
+if is_interrupted(id, head[4], current_run(ARGV[5], true)) then
   return {}
 end
 local entries = {}

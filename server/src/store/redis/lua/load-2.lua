@@ -16,5 +16,5 @@ return {
   redis.call('HGETALL', KEYS[1]),
   read_page('XREVRANGE', KEYS[2], '+', '-', tonumber(ARGV[1]), tonumber(ARGV[2])),
   string.format('%.0f', now[1] * 1000000 + now[2]),
-  is_interrupted(head[1] or '', head[2], current_run(ARGV[3])) and 1 or 0,
+  is_interrupted(head[1] or '', head[2], current_run(ARGV[3], true)) and 1 or 0,
 }
