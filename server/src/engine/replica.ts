@@ -1,4 +1,4 @@
-import type { Override, TradingState, Version } from '@policystore/client/proto';
+import type { Change, Override, TradingState, Version } from '@policystore/client/proto';
 
 import { effectivePatch, effectivePolicy, effectiveState } from '../domain/effective.js';
 import { policyFromFields } from '../domain/fields.js';
@@ -20,8 +20,9 @@ const RECENT = { maxChanges: 4096, maxBytes: 8 * 1024 * 1024 };
 
 /** An override that is in force here and not yet in the store. */
 export interface PendingOverride {
-  /** Of the write that will commit it. */
+  /** Of the write that will commit it, with the hash of its payload and identity. */
   readonly requestId: string;
+  readonly hash: Buffer;
   readonly override: Override;
 }
 
@@ -55,10 +56,10 @@ export class Replica {
     this.baseBytes = new PolicyBytes(() => this.base.policy);
     this.#effectiveBytes = new PolicyBytes(() => this.#effective, this.baseBytes);
     this.#overrides = overrides;
+    this.#pending = pending;
     const oldest = checkpoint.recent[0]?.revision ?? checkpoint.head.revision + 1;
     this.fieldRevisions = new FieldRevisions(oldest - 1);
     for (const entry of checkpoint.recent) this.#remember(decodeEntry(entry));
-    this.#pending = pending.filter(({ requestId }) => this.requests.get(requestId) === undefined);
     if (this.#pending.length > 0) this.#apart = new RecentChanges(RECENT);
     this.#inForce = mergePending(overrides, this.#pending);
     this.#effective = effectivePolicy(policy, this.#inForce);
@@ -132,11 +133,10 @@ export class Replica {
     this.base.apply(change.base.patch);
     this.baseBytes.changed(change.base.patch);
     if (change.overrides !== undefined) this.#overrides = changeOverrides(this.#overrides, change.overrides);
-    this.#pending = without(this.#pending, change.change.requestId);
+    this.#remember(change);
     this.#tighten();
     this.#head = { epoch: change.epoch, revision: change.revision, id: change.id };
     this.#commitTime = change.commitTime;
-    this.#remember(change);
     if (before === undefined) {
       this.#effectiveBytes.changed(change.effective.patch);
       return;
@@ -146,15 +146,20 @@ export class Replica {
     this.#apart?.push({ ...change, effective });
   }
 
-  /** Puts an override in force that is not in the log. Answers what that did to the effective policy. */
+  /**
+   * Puts an override in force that is not in the log. It stands for earlier ones of its name and actor, which it can only
+   * tighten, so that there are never many. Answers what that did to the effective policy.
+   */
   pend(pending: PendingOverride): Effect {
     this.#apart ??= new RecentChanges(RECENT);
-    return this.#setPending([...without(this.#pending, pending.requestId), pending]);
+    const { name, actor } = pending.override;
+    const others = this.#pending.filter(({ override }) => override.name !== name || override.actor !== actor);
+    return this.#setPending([...others, pending]);
   }
 
   /** Forgets a pending override. Answers what that did to the effective policy. */
   unpend(requestId: string): Effect {
-    return this.#setPending(without(this.#pending, requestId));
+    return this.#setPending(this.#pending.filter((pending) => pending.requestId !== requestId));
   }
 
   get isApart(): boolean {
@@ -191,16 +196,20 @@ export class Replica {
   #remember(change: LoggedChange): void {
     this.recent.push(change);
     this.requests.fold(change);
+    this.#pending = uncommitted(this.#pending, change.change);
     this.fieldRevisions.changed(change.base.fields, change.revision);
     if (change.overrides !== undefined) this.fieldRevisions.changed(['overrides'], change.revision);
     this.lineage.fold(change);
   }
 }
 
-function without(pending: readonly PendingOverride[], requestId: string): readonly PendingOverride[] {
-  return pending.some((each) => each.requestId === requestId)
-    ? pending.filter((each) => each.requestId !== requestId)
-    : pending;
+/** The same id with another payload is another write. */
+function uncommitted(
+  pending: readonly PendingOverride[],
+  { requestId, requestHash }: Change,
+): readonly PendingOverride[] {
+  if (pending.length === 0) return pending;
+  return pending.filter((each) => each.requestId !== requestId || !each.hash.equals(requestHash));
 }
 
 /** What is pending and what the log has under the same name are in force together. */

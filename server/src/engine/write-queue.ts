@@ -3,6 +3,7 @@ import { ChangeKind } from '@policystore/client/proto';
 import { PolicyError, shuttingDown } from '../errors.js';
 import type { Verdict } from './draft.js';
 import type { PreparedWrite } from './prepare-write.js';
+import type { PendingOverride } from './replica.js';
 
 /** What may wait, and what goes out in one commit: requests and bytes. */
 const MAX_QUEUED = { writes: 10_000, bytes: 64 * 1024 * 1024 };
@@ -14,8 +15,8 @@ export interface Waiting {
   readonly verdict: Promise<Verdict>;
   readonly resolve: (verdict: Verdict) => void;
   readonly reject: (error: Error) => void;
-  /** The request id of the override that is in force here for it, pending: it was answered, and must be committed. */
-  pending: string | undefined;
+  /** The override that is in force here for it: it was answered as pending, and must be committed. */
+  pending: PendingOverride | undefined;
 }
 
 /** Writes in order of arrival, bounded; overrides come first, and are not bounded. */
@@ -29,10 +30,10 @@ export class WriteQueue {
   /** @throws PolicyError WRITE_QUEUE_FULL, SHUTTING_DOWN. */
   push(write: PreparedWrite, signal?: AbortSignal): Waiting {
     if (this.#closed) throw shuttingDown();
-    const isUrgent = isOverride(write);
+    const isUrgent = isStop(write);
     if (!isUrgent) this.#refuseExcess(write, signal);
     const waiting = createWaiting(write);
-    const place = isUrgent ? this.#waiting.findIndex((other) => !isOverride(other.write)) : -1;
+    const place = isUrgent ? this.#waiting.findIndex((other) => !isStop(other.write)) : -1;
     this.#waiting.splice(place < 0 ? this.#waiting.length : place, 0, waiting);
     this.#bytes += write.size;
     signal?.addEventListener('abort', () => {
@@ -94,6 +95,11 @@ export class WriteQueue {
     return true;
   }
 
+  /** Those that have not been taken yet. */
+  get waiting(): readonly Waiting[] {
+    return [...this.#waiting];
+  }
+
   get hasPending(): boolean {
     return this.#waiting.some(({ pending }) => pending !== undefined);
   }
@@ -123,8 +129,9 @@ export class WriteQueue {
   }
 }
 
-function isOverride(write: PreparedWrite | undefined): boolean {
-  return write?.step.kind === ChangeKind.OVERRIDE;
+/** An override that means it. */
+export function isStop(write: PreparedWrite | undefined): boolean {
+  return write?.step.kind === ChangeKind.OVERRIDE && !write.request.validateOnly;
 }
 
 function createWaiting(write: PreparedWrite | undefined): Waiting {

@@ -20,13 +20,13 @@ import { Draft, type Verdict } from './draft.js';
 import type { EngineLog } from './engine-log.js';
 import type { Journal } from './journal.js';
 import type { Lease } from './lease.js';
-import { type PreparedWrite, prepareWrite } from './prepare-write.js';
+import { prepareWrite } from './prepare-write.js';
 import type { Replica } from './replica.js';
 import { replayedOutcome } from './replayed-outcome.js';
 import type { StepContext } from './steps.js';
 import type { StoreTime } from './store-time.js';
 import type { WriteOutcome, WriteRequest } from './types.js';
-import { MAX_BATCH, type Waiting, WriteQueue } from './write-queue.js';
+import { isStop, MAX_BATCH, type Waiting, WriteQueue } from './write-queue.js';
 
 /** How long a batch is tried while the store does not answer. */
 const PATIENCE_MS = 2000;
@@ -52,6 +52,8 @@ interface Attempt {
   readonly expected: Head;
   readonly changes: readonly ProposedChange[];
   readonly verdicts: readonly Verdict[];
+  /** Those that were pending when it was worked out. */
+  readonly accepted: ReadonlySet<Waiting>;
   /** It was sent and not answered: it may have landed. */
   unanswered: boolean;
 }
@@ -82,18 +84,16 @@ export class Writer {
   ): Promise<WriteOutcome> {
     const { defaults, storeTime, clock } = this.#options;
     const prepared = prepareWrite(request, { defaults, now: () => storeTime.now, past });
-    if (request.action.kind !== 'override') {
+    if (!isStop(prepared)) {
       const { verdict } = this.#queue.push(prepared, signal);
       this.#run();
       return this.#outcome(await verdict);
     }
     const waiting = this.#queue.push(prepared);
     this.#run();
-    const cancel = request.validateOnly
-      ? (): void => undefined
-      : clock.after(GRACE_MS, () => {
-          this.#pend(waiting, prepared);
-        });
+    const cancel = clock.after(GRACE_MS, () => {
+      this.#pend(waiting);
+    });
     return this.#outcome(await waiting.verdict.finally(cancel));
   }
 
@@ -193,11 +193,15 @@ export class Writer {
     const { replica } = this.#options.journal;
     const draft = new Draft(replica);
     const verdicts: Verdict[] = [];
+    const accepted = new Set(batch.filter((waiting) => this.#isPending(waiting)));
     try {
-      for (const { write, pending } of batch) {
+      for (const waiting of batch) {
         if (draft.size > MAX_BATCH.bytes) break;
-        const accepted = pending !== undefined;
-        verdicts.push(write ? draft.add(write, { accepted }) : { kind: 'confirmed' });
+        const { write, pending } = waiting;
+        const isAccepted = accepted.has(waiting);
+        // What is pending no more is in the log, however long ago, or a later one stands for it.
+        const isDone = write === undefined || (pending !== undefined && !isAccepted);
+        verdicts.push(isDone ? { kind: 'confirmed' } : draft.add(write, { accepted: isAccepted }));
       }
     } finally {
       draft.undo();
@@ -208,6 +212,7 @@ export class Writer {
       expected: replica.head,
       changes: draft.changes,
       verdicts,
+      accepted,
       unanswered: false,
     };
   }
@@ -231,28 +236,41 @@ export class Writer {
     return end !== undefined && end < first.revision ? 'superseded' : 'untold';
   }
 
-  #settle({ batch, verdicts }: Attempt): void {
+  #settle({ batch, verdicts, accepted }: Attempt): void {
+    const again: Waiting[] = [];
     batch.forEach((waiting, index) => {
       const verdict = verdicts[index] ?? { kind: 'confirmed' };
-      if (waiting.pending !== undefined && verdict.kind === 'refused') {
-        this.#queue.putBack([underNewId(waiting)]);
-        return;
-      }
       waiting.resolve(verdict);
-      if (waiting.pending !== undefined) this.#options.journal.unpend(waiting.pending);
+      const { pending } = waiting;
+      if (pending === undefined || !this.#isPending(waiting)) return;
+      // What was worked out before it was pending was not what it was answered.
+      if (!accepted.has(waiting)) again.push(waiting);
+      else if (verdict.kind === 'refused') again.push(underNewId(waiting));
+      else this.#options.journal.unpend(pending.requestId);
     });
+    this.#queue.putBack(again);
+  }
+
+  /** Whether it is in force here and not in the log. */
+  #isPending({ pending }: Waiting): boolean {
+    return pending !== undefined && this.#options.journal.replica.pending.includes(pending);
   }
 
   /** Puts an override in force here, which the store has not confirmed in time, and answers it. */
-  #pend(waiting: Waiting, { requestId, step }: PreparedWrite): void {
+  #pend(waiting: Waiting): void {
     const { namespace, journal, log } = this.#options;
-    const replica = journal.loaded ? journal.replica : undefined;
-    if (replica === undefined || step.on !== 'overrides' || replica.requests.get(requestId)) return;
+    const { write } = waiting;
+    if (write?.step.on !== 'overrides' || !journal.loaded || this.#queue.isClosed) return;
+    const { requestId, hash, step } = write;
+    const { replica } = journal;
+    const twin = replica.pending.find((pending) => pending.requestId === requestId);
+    // The store's answer, or that there is none, will be the caller's.
+    if (replica.requests.get(requestId) ?? (twin !== undefined && !twin.hash.equals(hash))) return;
     let change;
     try {
-      change = step.changeFor(replica.inForce);
+      change = twin ? undefined : step.changeFor(replica.inForce);
     } catch (error) {
-      // The store's answer, or that there is none, will be the caller's.
+      // As before.
       if (error instanceof PolicyError) return;
       throw error;
     }
@@ -263,14 +281,19 @@ export class Writer {
       waiting.resolve(pendingVerdict(replica, step.name, emptyPatch()));
       return;
     }
-    waiting.pending = requestId;
-    const { patch } = journal.pend({ requestId, override });
+    waiting.pending = { requestId, hash, override };
+    const { patch } = journal.pend(waiting.pending);
+    for (const other of this.#queue.waiting)
+      if (other.pending !== undefined && !this.#isPending(other)) this.#queue.remove(other);
     log.overridePending({ namespace, override });
     waiting.resolve(pendingVerdict(replica, step.name, patch));
   }
 
-  /** Answers the attempt and everything that queued up behind it, which was never sent. Pending overrides go on. */
+  /** Answers the attempt and everything that queued up behind it, which was never sent. Overrides are pending, and go on. */
   #giveUp({ batch, changes, unanswered }: Attempt, cause: Error): void {
+    for (const waiting of [...batch, ...this.#queue.waiting]) {
+      if (waiting.pending === undefined && isStop(waiting.write)) this.#pend(waiting);
+    }
     const unavailable = new PolicyError(
       'STORE_UNAVAILABLE',
       `the store is not available (${cause.message}); no write was committed`,
@@ -298,7 +321,7 @@ export class Writer {
 
   #refuse(batch: readonly Waiting[], errorFor: (waiting: Waiting) => Error): void {
     for (const waiting of batch) if (waiting.pending === undefined) waiting.reject(errorFor(waiting));
-    this.#queue.putBack(batch.filter(({ pending }) => pending !== undefined));
+    this.#queue.putBack(batch.filter((waiting) => this.#isPending(waiting)));
   }
 
   #loosePending(): void {
