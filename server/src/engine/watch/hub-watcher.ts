@@ -84,7 +84,7 @@ export class HubWatcher implements Watcher {
     if (this.#state !== 'waiting') return;
     this.#state = 'catching up';
     this.#cursor = this.#sent = revision;
-    if (!this.#snapshots && !(await this.#catchesUp())) {
+    if (!(await this.#catchesUp())) {
       this.startWithSnapshot({ resync: true });
       return;
     }
@@ -161,7 +161,7 @@ export class HubWatcher implements Watcher {
 
   async #catchesUp(): Promise<boolean> {
     const isApart = (): boolean => this.#context.journal.replica.isApart;
-    return !isApart() && (await this.#catchUp()) && !isApart();
+    return !isApart() && (this.#snapshots || (await this.#catchUp())) && !isApart();
   }
 
   /** Reads what the recent changes no longer hold from the log. False: the log does not hold it either. */
