@@ -67,27 +67,28 @@ export class WatchHub implements JournalListener {
   }
 
   advanced(): void {
-    for (const watcher of this.#watchers) {
-      try {
-        watcher.pump();
-      } catch (error) {
-        // The change is committed, and the other streams wait for it.
-        watcher.end(internal(error));
-      }
-    }
+    this.#tell((watcher) => {
+      watcher.pump();
+    });
   }
 
   pended(change: LoggedChange): void {
-    for (const watcher of this.#watchers) watcher.pended(change);
+    this.#tell((watcher) => {
+      watcher.pended(change);
+    });
   }
 
   /** What readers that are behind have not seen of this replica cannot be told any more. */
   rejoined(): void {
-    for (const watcher of this.#watchers) if (!watcher.isCurrent) watcher.skipped();
+    this.#tell((watcher) => {
+      if (!watcher.isCurrent) watcher.skipped();
+    });
   }
 
   replaced({ newEpoch }: { newEpoch: boolean }): void {
-    for (const watcher of this.#watchers) watcher.skipped({ newEpoch });
+    this.#tell((watcher) => {
+      watcher.skipped({ newEpoch });
+    });
   }
 
   /** Ends every stream. */
@@ -95,6 +96,17 @@ export class WatchHub implements JournalListener {
     this.#closed = true;
     this.#cancelTick?.();
     for (const watcher of this.#watchers) watcher.end(shuttingDown());
+  }
+
+  #tell(news: (watcher: HubWatcher) => void): void {
+    for (const watcher of this.#watchers) {
+      try {
+        news(watcher);
+      } catch (error) {
+        // The change is in force, and the other streams wait for it.
+        watcher.end(internal(error));
+      }
+    }
   }
 
   #resume(watcher: HubWatcher, after: Version): void {
