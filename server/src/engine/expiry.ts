@@ -1,3 +1,5 @@
+import type { Override } from '@policystore/client/proto';
+
 import type { Clock } from '../clock.js';
 import { microsOf } from '../domain/overrides.js';
 import { PolicyError } from '../errors.js';
@@ -50,7 +52,7 @@ export class Expiry {
     const { journal, storeTime } = this.#options;
     const ends = journal.replica.overrides.flatMap(({ until }) => (until ? [microsOf(until)] : []));
     if (ends.length === 0 || this.#isBusy || this.#closed) return;
-    this.#wakeIn((Math.min(...ends) - storeTime.now) / 1000);
+    this.#wakeIn(storeTime.msUntil(Math.min(...ends)));
   }
 
   #wakeIn(ms: number): void {
@@ -61,8 +63,8 @@ export class Expiry {
 
   async #expire(): Promise<void> {
     const { journal, storeTime, writer, log, namespace } = this.#options;
-    const isOver = ({ until }: { until?: Parameters<typeof microsOf>[0] | undefined }): boolean =>
-      until !== undefined && microsOf(until) <= storeTime.now;
+    const isOver = ({ until }: Override): boolean =>
+      until !== undefined && storeTime.msUntil(microsOf(until)) <= 0;
     this.#isBusy = true;
     try {
       await Promise.all(

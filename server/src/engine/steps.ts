@@ -26,6 +26,7 @@ import { MAX_OVERRIDES } from '../domain/validate-override.js';
 import { PolicyError } from '../errors.js';
 import { timestamp } from './change.js';
 import type { Guarded } from './field-revisions.js';
+import type { StoreTime } from './store-time.js';
 import type { OverrideAction, WriteRequest } from './types.js';
 
 /** What a write does to the state that it meets. */
@@ -59,8 +60,7 @@ export interface OverridesStep {
 
 export interface StepContext {
   readonly defaults: Defaults;
-  /** The store's clock, in microseconds since the Unix epoch. */
-  readonly now: () => number;
+  readonly storeTime: StoreTime;
   /** What a rollback returns to. */
   readonly past: { readonly version: Version; readonly policy: Policy } | undefined;
 }
@@ -101,11 +101,11 @@ export function planStep({ action, actor, reason }: WriteRequest, context: StepC
       };
     }
     case 'override':
-      return overrideStep(wantedOverride(action, { actor: actor.name, reason, now: context.now() }));
+      return overrideStep(wantedOverride(action, { actor: actor.name, reason, now: context.storeTime.now }));
     case 'restore':
       return restoreStep(action.name === '' ? CIRCUIT_BREAKER : action.name);
     case 'expire':
-      return expireStep(action.name, context.now);
+      return expireStep(action.name, context.storeTime);
   }
 }
 
@@ -189,7 +189,7 @@ function restoreStep(name: string): OverridesStep {
   };
 }
 
-function expireStep(name: string, now: () => number): OverridesStep {
+function expireStep(name: string, storeTime: StoreTime): OverridesStep {
   return {
     on: 'overrides',
     kind: ChangeKind.EXPIRE,
@@ -197,7 +197,7 @@ function expireStep(name: string, now: () => number): OverridesStep {
     guarded: () => [],
     changeFor(overrides) {
       const known = findOverride(overrides, name);
-      const isOver = known?.until !== undefined && microsOf(known.until) <= now();
+      const isOver = known?.until !== undefined && storeTime.msUntil(microsOf(known.until)) <= 0;
       return isOver ? { before: [known], after: [] } : undefined;
     },
   };

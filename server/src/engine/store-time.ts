@@ -1,8 +1,14 @@
 import type { Clock } from '../clock.js';
 
 /**
- * What is known of the store's clock. It never runs ahead of it, so that nothing that ends at a time ends early: a time
- * that the store gave is counted on from the moment it was received, by the monotonic clock.
+ * By how much what the store gives may be ahead of its clock, in microseconds: the changes of one commit are one
+ * microsecond apart, however quick they were.
+ */
+const MAX_AHEAD = 1000;
+
+/**
+ * What is known of the store's clock: a time that the store gave is counted on from the moment it was received, by the
+ * monotonic clock.
  */
 export class StoreTime {
   readonly #clock: Clock;
@@ -20,9 +26,14 @@ export class StoreTime {
     this.#receivedAt = this.#clock.now();
   }
 
-  /** At least this late, in microseconds since the Unix epoch; 0 while the store was never reached. */
+  /** About this late, seldom later, in microseconds since the Unix epoch; 0 while the store was never reached. */
   get now(): number {
     if (this.#micros === 0) return 0;
     return this.#micros + Math.floor((this.#clock.now() - this.#receivedAt) * 1000);
+  }
+
+  /** Milliseconds until the store's clock has surely reached `micros`, so that nothing ends early. Not above 0: it has. */
+  msUntil(micros: number): number {
+    return (micros + MAX_AHEAD - this.now) / 1000;
   }
 }

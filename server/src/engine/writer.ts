@@ -83,7 +83,7 @@ export class Writer {
     past?: StepContext['past'],
   ): Promise<WriteOutcome> {
     const { defaults, storeTime, clock } = this.#options;
-    const prepared = prepareWrite(request, { defaults, now: () => storeTime.now, past });
+    const prepared = prepareWrite(request, { defaults, storeTime, past });
     if (!isStop(prepared)) {
       const { verdict } = this.#queue.push(prepared, signal);
       this.#run();
