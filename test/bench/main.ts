@@ -10,11 +10,20 @@ import { measureGet } from './parts/get.js';
 import { measureWithH2load } from './parts/h2load.js';
 import { measurePatch } from './parts/patch.js';
 import { measureRankings } from './parts/rankings.js';
+import { measureStop } from './parts/stop.js';
 import { describeMachine, machine } from './report/machine.js';
 import type { Row } from './report/row.js';
 import { table } from './report/table.js';
 
-const PARTS = [measureGet, measureWithH2load, measurePatch, measureFanOut, measureRankings, measureEtcd];
+const PARTS = [
+  measureGet,
+  measureWithH2load,
+  measurePatch,
+  measureFanOut,
+  measureStop,
+  measureRankings,
+  measureEtcd,
+];
 
 const quick = process.env['BENCH_QUICK'] === '1';
 const file = process.argv[2] ?? 'bench-results.json';

@@ -2,6 +2,7 @@ import type { PolicyInput } from '@policystore/client';
 import {
   Delivery,
   GetRequest,
+  OverrideRequest,
   PatchRequest,
   PolicyPatch,
   RankingsPatch,
@@ -67,6 +68,15 @@ function patch(symbol: string, score: number): Call {
     reason: 'new ranking',
   });
   return { path: `${SERVICE}/Patch`, message: PatchRequest.encode(request).finish() };
+}
+
+/** Overrides of one name, each a little tighter than the one before, so that every one is a change. */
+export function stops(count: number): readonly Call[] {
+  return Array.from({ length: count }, (_, i) => {
+    const limits = { globalMinConfidence: 0.9 + (0.1 * i) / count };
+    const request = OverrideRequest.fromPartial({ limits, reason: 'drawdown' });
+    return { path: `${SERVICE}/Override`, message: OverrideRequest.encode(request).finish() };
+  });
 }
 
 function names(prefix: string, count: number): string[] {

@@ -17,7 +17,15 @@ export interface Row {
   /** Absent: it could not be measured, `note` says why. */
   readonly value?: Estimate;
   readonly comparison?: Comparison;
+  /** Of a row that is compared with nothing. */
+  readonly bound?: Bound;
   readonly note?: string;
+}
+
+/** What a value itself must not exceed. */
+export interface Bound {
+  readonly atMost: number;
+  readonly met: boolean;
 }
 
 export interface Comparison {
@@ -94,6 +102,11 @@ export function row(
       ...(goal && { goal, met: meets(ratio.median, goal) }),
     },
   };
+}
+
+/** The same row with a goal for its value. */
+export function boundedRow(row: Row, atMost: number): Row {
+  return { ...row, bound: { atMost, met: (row.value?.median ?? Infinity) <= atMost } };
 }
 
 /** The row of what could not be measured. */

@@ -1,5 +1,5 @@
 import type { Estimate } from '../measure/statistics.js';
-import type { Comparison, Row } from './row.js';
+import type { Bound, Comparison, Row } from './row.js';
 
 const HEAD = [
   'what',
@@ -25,13 +25,13 @@ function join(texts: readonly string[]): string {
   return `| ${texts.join(' | ')} |`;
 }
 
-function cells({ title, measure, unit, value, comparison, note }: Row): string[] {
+function cells({ title, measure, unit, value, comparison, bound, note }: Row): string[] {
   if (value === undefined) return [title, '', note ?? '', '', '', '', '', '', ''];
   return [
     title,
     measure,
     `${digits(value.median)} ${unit}`.trim(),
-    ...(comparison === undefined ? ['', '', '', '', '', ''] : compared(comparison, unit)),
+    ...(comparison === undefined ? ['', '', '', '', ...judged(bound, unit)] : compared(comparison, unit)),
   ];
 }
 
@@ -42,8 +42,16 @@ function compared({ reference, value, ratio, self, goal, met }: Comparison, unit
     spread(ratio),
     spread(self),
     goal === undefined ? '' : `${goal.ratio === 'at least' ? '>=' : '<='} ${goal.limit}`,
-    met === undefined ? '' : met ? 'met' : 'short',
+    verdict(met),
   ];
+}
+
+function judged(bound: Bound | undefined, unit: string): string[] {
+  return [bound === undefined ? '' : `<= ${bound.atMost} ${unit}`, verdict(bound?.met)];
+}
+
+function verdict(met: boolean | undefined): string {
+  return met === undefined ? '' : met ? 'met' : 'short';
 }
 
 function spread({ median, low, high }: Estimate): string {
