@@ -92,7 +92,7 @@ export interface TestEngine {
   rollback(revision: number, fields?: readonly FieldName[], parts?: WriteParts): Promise<WriteOutcome>;
   write(action: WriteAction, parts?: WriteParts, signal?: AbortSignal): Promise<WriteOutcome>;
   /** `takesMore` is the reader's, from its first message on. */
-  watch(options?: Partial<WatchOptions>, takesMore?: () => boolean): Reader;
+  watch(options?: Partial<WatchOptions>, takesMore?: Reader['takesMore']): Reader;
   close(): Promise<void>;
 }
 
@@ -192,7 +192,7 @@ export class Reader implements WatchSink {
   error: Error | undefined;
   watcher: Watcher | undefined;
   /** Whether the reader can take another message after the one that it just got. */
-  takesMore: () => boolean = () => true;
+  takesMore: (message: WatchResponse) => boolean = () => true;
   #blocked = false;
   #left = false;
 
@@ -200,8 +200,9 @@ export class Reader implements WatchSink {
     if (this.#blocked) this.faults.push('a message although the sink was full');
     if (this.#left) this.faults.push('a message after the reader had gone');
     if (this.error) this.faults.push('a message after the end');
-    this.messages.push(WatchResponse.decode(message));
-    this.#blocked = !this.takesMore();
+    const decoded = WatchResponse.decode(message);
+    this.messages.push(decoded);
+    this.#blocked = !this.takesMore(decoded);
     return !this.#blocked;
   }
 

@@ -1,4 +1,10 @@
-import { Delivery, TradingState, type WatchResponse } from '@policystore/client/proto';
+import {
+  ChangeKind,
+  Delivery,
+  type Override,
+  type TradingState,
+  type WatchResponse,
+} from '@policystore/client/proto';
 import { expect } from 'chai';
 
 import {
@@ -11,6 +17,7 @@ import {
 } from '../../server/src/domain/patch/patch.js';
 import type { FieldName, Policy } from '../../server/src/domain/policy.js';
 import { nothing, policyOf } from './engine.js';
+import type { FoldedState } from './folded-log.js';
 
 /** What a reader asked for. */
 export interface Asked {
@@ -18,6 +25,21 @@ export interface Asked {
   readonly fields: readonly FieldName[];
   /** The revision that it held. */
   readonly after: number | undefined;
+}
+
+/** A message, and what its server held when it was made. */
+export interface Heard {
+  readonly message: WatchResponse;
+  readonly host: HostState;
+}
+
+export interface HostState {
+  readonly revision: number;
+  readonly effective: Policy;
+  readonly overrides: readonly Override[];
+  readonly tradingState: TradingState;
+  /** An override was pending there, or had just been: what readers are told is not the log alone. */
+  readonly isApart: boolean;
 }
 
 /** The policy with all other fields as if never set; an empty list of fields keeps them all. */
@@ -30,25 +52,31 @@ export function trimmed(policy: Policy, fields: readonly FieldName[]): Policy {
 
 /**
  * Expects the messages of a watch to tell the history, `history[revision]`, as the contract promises: folded,
- * they give the policy of that revision at every message; none is lost, repeated or out of order; `previous` is
- * always what the reader holds.
- * @returns the revision that the reader holds in the end.
+ * they give the effective policy of that revision at every message; none is lost, repeated or out of order; `previous`
+ * is always what the reader holds. While the server is apart from the log, they give what it holds.
+ * @returns what the reader holds in the end.
  */
 export function expectHistory(
-  messages: readonly WatchResponse[],
-  history: readonly Policy[],
+  heard: readonly Heard[],
+  history: readonly FoldedState[],
   { delivery, fields, after }: Asked,
-): number {
-  let held = after === undefined ? undefined : copyPolicy(trimmed(history[after]!, fields));
+): { readonly at: number; readonly held: Policy | undefined } {
+  let held = after === undefined ? undefined : copyPolicy(trimmed(history[after]!.effective, fields));
   let at = after ?? 0;
-  for (const { event, version, previous, resync, cause, ...state } of messages) {
+  let wasApart = false;
+  for (const { message, host } of heard) {
+    const { event, version, previous, resync, cause } = message;
     const { revision } = version!;
+    const isApart = wasApart || host.isApart;
+    wasApart = host.isApart;
     expect(previous, 'previous').to.equal(at);
-    expect(state.tradingState).to.equal(TradingState.ACTIVE);
-    expect(state.overrides).to.deep.equal([]);
-    expect(state.validFor).to.not.equal(undefined);
+    expect(message.tradingState).to.equal(host.tradingState);
+    expect(message.overrides).to.deep.equal(host.overrides);
+    expect(message.validFor).to.not.equal(undefined);
     if (event === undefined) {
       expect(held, 'what a heartbeat confirms').to.not.equal(undefined);
+      expect(revision).to.be.at.least(at);
+    } else if (isApart) {
       expect(revision).to.be.at.least(at);
     } else {
       expect(revision).to.be.above(at);
@@ -56,39 +84,51 @@ export function expectHistory(
     const relevant = relevantChanges(history, at, revision, fields);
     switch (event?.$case) {
       case undefined:
-        expect(relevant, 'changes that a heartbeat passes over').to.equal(0);
+        if (!isApart) expect(relevant, 'changes that a heartbeat passes over').to.equal(0);
         expect(resync).to.equal(false);
         expect(cause).to.equal(undefined);
         break;
       case 'patch': {
         expect(delivery).to.equal(Delivery.PATCHES);
-        expect(relevant, `relevant changes from ${at} to ${revision} in one patch`).to.equal(1);
-        expect(relevantChanges(history, revision - 1, revision, fields)).to.equal(1);
-        if (fields.length === 0) expect(revision).to.equal(at + 1);
         expect(resync).to.equal(false);
-        expect(cause?.fields).to.deep.equal(touchedFields(event.value));
         if (fields.length > 0) expect(fields).to.include.members(touchedFields(event.value));
+        expect(cause?.fields).to.include.members(touchedFields(event.value));
+        if (!isApart) {
+          expect(relevant, `relevant changes from ${at} to ${revision} in one patch`).to.equal(1);
+          expect(relevantChanges(history, revision - 1, revision, fields)).to.equal(1);
+          const { fields: touched, change } = history[revision]!;
+          expect(cause?.fields).to.deep.equal(touched.filter((field) => isWanted(field, fields)));
+          expect(cause).to.deep.include({ kind: change!.kind, actor: change!.actor, reason: change!.reason });
+        }
+        if (fields.length === 0) expect(revision).to.equal(isApart ? Math.min(revision, at + 1) : at + 1);
+        if (revision === at) expect(cause?.kind).to.equal(ChangeKind.OVERRIDE);
         apply(held!, event.value);
         break;
       }
       case 'snapshot': {
         const isFirst = held === undefined;
         if (delivery === Delivery.PATCHES && !isFirst) expect(resync, 'resync').to.equal(true);
-        if (delivery === Delivery.SNAPSHOTS && !isFirst && !resync) expect(relevant).to.equal(1);
-        held = { ...nothing(), ...present(policyOf(event.value)) };
+        if (delivery === Delivery.SNAPSHOTS && !isFirst && !resync && !isApart) expect(relevant).to.equal(1);
+        expect(event.value.overrides).to.deep.equal(host.overrides);
+        expect(event.value.tradingState).to.equal(host.tradingState);
+        held = copyPolicy({ ...nothing(), ...present(policyOf(event.value)) });
         break;
       }
     }
-    const expected = trimmed(history[revision]!, fields);
-    if (!equalPolicies(held!, expected)) expect(held, `held at revision ${revision}`).to.deep.equal(expected);
+    const isNewest = revision === host.revision;
+    if (isNewest || !isApart) {
+      const expected = trimmed(isNewest ? host.effective : history[revision]!.effective, fields);
+      if (!equalPolicies(held!, expected))
+        expect(held, `held at revision ${revision}`).to.deep.equal(expected);
+    }
     at = revision;
   }
-  return at;
+  return { at, held };
 }
 
-/** How many changes after `from` up to `to` touch the fields. The creation touches them all. */
+/** How many changes after `from` up to `to` touch the fields. The creation touches them all, as does every override. */
 function relevantChanges(
-  history: readonly Policy[],
+  history: readonly FoldedState[],
   from: number,
   to: number,
   fields: readonly FieldName[],
@@ -96,10 +136,14 @@ function relevantChanges(
   let count = 0;
   for (let revision = from + 1; revision <= to; revision += 1) {
     const [before, after] = [history[revision - 1]!, history[revision]!];
-    if (fields.length === 0 || revision === 1) count += 1;
-    else if (!equalPolicies(trimmed(before, fields), trimmed(after, fields))) count += 1;
+    if (fields.length === 0 || revision === 1 || after.change?.overrides) count += 1;
+    else if (!equalPolicies(trimmed(before.effective, fields), trimmed(after.effective, fields))) count += 1;
   }
   return count;
+}
+
+function isWanted(field: FieldName, fields: readonly FieldName[]): boolean {
+  return fields.length === 0 || fields.includes(field);
 }
 
 function present(policy: Policy): Partial<Policy> {
