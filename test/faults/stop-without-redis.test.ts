@@ -1,11 +1,5 @@
 import { status } from '@grpc/grpc-js';
-import {
-  ChangeKind,
-  type HistoryEntry,
-  PolicyClient,
-  TradingState,
-  type PolicyWatch,
-} from '@policystore/client';
+import { ChangeKind, PolicyClient, TradingState, type PolicyWatch } from '@policystore/client';
 import {
   PatchRequest,
   type PolicyServiceClient,
@@ -18,6 +12,7 @@ import { percentile } from '../bench/measure/statistics.js';
 import { startBuiltServer } from '../support/built-server.js';
 import { canonical } from '../support/canonical.js';
 import { closeAfterEach } from '../support/closing.js';
+import { committed, namesOf, overridesLogged, pendingIn } from '../support/pending.js';
 import { bringToStandstill } from '../support/proc-status.js';
 import { until } from '../support/process.js';
 import { type RecordedWatch, recordWatch } from '../support/recorded-watch.js';
@@ -98,25 +93,6 @@ describe('a stop while Redis is away', () => {
     const watches = Array.from({ length: count }, () => recordWatch(clientOf(i).watch()));
     await Promise.all(watches.map((each) => each.reach(version.revision)));
     return watches;
-  }
-
-  async function overridesLogged(client: PolicyClient): Promise<HistoryEntry[]> {
-    const entries: HistoryEntry[] = [];
-    for await (const entry of client.history({ kinds: [ChangeKind.OVERRIDE] })) entries.unshift(entry);
-    return entries;
-  }
-
-  const namesOf = (entries: readonly HistoryEntry[]): string[] =>
-    entries.flatMap(({ overrides }) => overrides?.after.map(({ name }) => name) ?? []);
-
-  /** Resolves when this replica has nothing pending, with what it then holds. */
-  async function committed(client: PolicyClient) {
-    let current = await client.get();
-    await until(async () => {
-      current = await client.get({ fresh: true });
-      return current.policy.overrides.length > 0 && current.policy.overrides.every(({ pending }) => !pending);
-    });
-    return current;
   }
 
   for (const outage of OUTAGES) {
@@ -264,7 +240,3 @@ describe('a stop while Redis is away', () => {
     expect(namesOf(await overridesLogged(client))).to.deep.equal([...sent.keys()]);
   });
 });
-
-function pendingIn(overrides: readonly { readonly name: string; readonly pending: boolean }[]): string[] {
-  return overrides.filter(({ pending }) => pending).map(({ name }) => name);
-}
