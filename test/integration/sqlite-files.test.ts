@@ -4,12 +4,10 @@ import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   closeSync,
-  copyFileSync,
   existsSync,
   mkdirSync,
   openSync,
   readFileSync,
-  renameSync,
   rmSync,
   writeFileSync,
   writeSync,
@@ -169,56 +167,19 @@ describe('sqlite files', () => {
       chmodSync(directory.path, 0o777);
       expect(runChild(asOrdinaryUser(), path, 'hold')).to.match(refusal);
     });
-  });
 
-  describe('identity', () => {
-    async function isInterrupted(path: string): Promise<boolean | undefined> {
-      const store = create(path);
-      await store.connect();
-      const checkpoint = await store.load('default', ALL);
-      await store.close();
-      return checkpoint?.interrupted;
-    }
-
-    it('stays with the file: over restarts, under another name, in another directory', async () => {
+    it('refuses a file whose token file its user may not write, or is none', async () => {
       const path = inDirectory('policy.db');
       await createFile(path);
-      expect(await isInterrupted(path)).to.equal(false);
-      renameSync(path, inDirectory('renamed.db'));
-      expect(await isInterrupted(inDirectory('renamed.db'))).to.equal(false);
-      mkdirSync(inDirectory('elsewhere'));
-      renameSync(inDirectory('renamed.db'), inDirectory('elsewhere/policy.db'));
-      expect(await isInterrupted(inDirectory('elsewhere/policy.db'))).to.equal(false);
-    });
-
-    it('is not that of a copy, whatever its name', async () => {
-      const path = inDirectory('policy.db');
-      await createFile(path);
-      copyFileSync(path, inDirectory('copy.db'));
-      expect(await isInterrupted(inDirectory('copy.db'))).to.equal(true);
-      expect(await isInterrupted(path)).to.equal(false);
-      renameSync(inDirectory('copy.db'), path);
-      expect(await isInterrupted(path)).to.equal(true);
-    });
-
-    it('of a file that an older program left is its own', async () => {
-      const path = inDirectory('policy.db');
-      await createFile(path);
-      const older = new Libsql(path);
-      older.exec(
-        'ALTER TABLE heads DROP COLUMN file; ALTER TABLE heads DROP COLUMN log_entries; PRAGMA user_version = 1',
+      chmodSync(path, 0o666);
+      chmodSync(directory.path, 0o777);
+      expect(runChild(asOrdinaryUser(), path, 'hold')).to.match(
+        /^failed StoreUnusable false .*policy\.db cannot be written .*policy\.db-token/u,
       );
-      older.close();
-      expect(await isInterrupted(path)).to.equal(false);
-      copyFileSync(path, inDirectory('copy.db'));
-      expect(await isInterrupted(inDirectory('copy.db'))).to.equal(true);
 
-      // The entries of before count.
-      const store = create(path, { ...ROOMY, maxEntries: 150 });
-      await store.connect();
-      const head = (await store.load('default', ALL))?.head ?? GENESIS;
-      await commitOk(store, 'default', head, [entry(head)]);
-      expect((await store.load('default', ALL))?.recent).to.have.length(150);
+      rmSync(`${path}-token`);
+      mkdirSync(`${path}-token`);
+      expect(await refused(path)).to.match(/policy\.db cannot be written .*EISDIR/u);
     });
   });
 

@@ -9,6 +9,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  type BigIntStats,
 } from 'node:fs';
 import { dirname } from 'node:path';
 
@@ -18,6 +19,7 @@ import { StoreUnusable } from '../store.js';
 import { FileReplaced } from './file-replaced.js';
 import { checkSchema, migrate } from './schema.js';
 import { storeError } from './sqlite-errors.js';
+import { identityOf, renewToken } from './token-file.js';
 
 /** How long a predecessor that is still shutting down is waited for, in milliseconds. */
 const BUSY_TIMEOUT_MS = 1000;
@@ -26,11 +28,8 @@ const BUSY_TIMEOUT_MS = 1000;
 export interface Database {
   readonly db: Libsql.Database;
   readonly path: string;
-  /**
-   * Tells the file from every other on its file system, also from its copies. It stays over restarts and renames, and
-   * knows nothing of the device, whose number may change when the system starts.
-   */
-  readonly identity: string;
+  /** That of all namespaces in the file that are not interrupted. */
+  readonly token: string;
   /**
    * SQLite goes on writing to a file that was removed or replaced under its handle, and all of that is lost. `sent`:
    * whether a commit was written since the last time.
@@ -54,7 +53,7 @@ export function openDatabase(path: string): Database {
     prepareFile(path);
     // Before it is opened: verified afterwards, it is the file that was opened even if that took its time.
     const file = statSync(path, { bigint: true });
-    const identity = `${String(file.ino)}:${String(file.birthtimeNs)}`;
+    const identity = identityOf(file);
     db = new Libsql(path, { timeout: BUSY_TIMEOUT_MS });
     // Exclusive before WAL: the index of the log then lives in memory, and the lock is held until the end.
     db.exec('PRAGMA locking_mode = EXCLUSIVE');
@@ -62,7 +61,8 @@ export function openDatabase(path: string): Database {
     db.exec('PRAGMA journal_mode = WAL');
     db.exec('PRAGMA synchronous = FULL');
     migrate(db, identity);
-    const database = { db, path, identity, ...guard(db, path, placeOf(file)) };
+    const token = renewToken(db, realpathSync(path), identity);
+    const database = { db, path, token, ...guard(db, path, file) };
     database.verifyInPlace(false);
     return database;
   } catch (error) {
@@ -94,7 +94,12 @@ function makeDirectory(path: string): void {
   mkdirSync(path);
 }
 
-function guard(db: Libsql.Database, path: string, own: string): Pick<Database, 'verifyInPlace' | 'close'> {
+function guard(
+  db: Libsql.Database,
+  path: string,
+  stat: BigIntStats,
+): Pick<Database, 'verifyInPlace' | 'close'> {
+  const own = placeOf(stat);
   const opened = realpathSync(path);
   const log = `${opened}-wal`;
   const ownLog = placeAt(log);
@@ -118,16 +123,25 @@ function guard(db: Libsql.Database, path: string, own: string): Pick<Database, '
       // SQLite removes the log of a file that is in its place by name, whosever it is.
       if (!isMoved && logThere !== undefined && logThere !== ownLog) renameSync(log, `${log}.set-aside`);
       try {
-        // By its handles: into the file that was opened, and the log that was opened is emptied, not what is there now.
-        db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
-      } catch (error) {
-        if (!isMoved) throw error;
-        // What is there now would take the log that was left behind for its own.
-        if (logThere === ownLog) rmSync(log);
+        // What was copied until now is older from here on.
+        if (!isMoved) renewToken(db, opened, identityOf(stat));
+      } finally {
+        writeBack(isMoved, logThere === ownLog);
+        db.close();
       }
-      db.close();
     },
   };
+
+  function writeBack(isMoved: boolean, isLogThere: boolean): void {
+    try {
+      // By its handles: into the file that was opened, and the log that was opened is emptied, not what is there now.
+      db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    } catch (error) {
+      if (!isMoved) throw error;
+      // What is there now would take the log that was left behind for its own.
+      if (isLogThere) rmSync(log);
+    }
+  }
 }
 
 function placeAt(file: string): string | undefined {

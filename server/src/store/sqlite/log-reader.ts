@@ -17,7 +17,7 @@ export interface HeadRow extends Head {
   readonly oldest: number;
   readonly logEntries: number;
   readonly logBytes: number;
-  /** Identity of the file in which the epoch was begun. */
+  /** Token of the use of the file in which this was last the newest state. */
   readonly file: string;
 }
 

@@ -17,7 +17,7 @@ const TRIM_STEP = 100;
 /** How much a namespace's log holds. */
 type Size = Pick<HeadRow, 'logEntries' | 'logBytes'>;
 
-export function createLogWriter({ db, path, identity }: Database, bounds: LogBounds): LogWriter {
+export function createLogWriter({ db, path, token }: Database, bounds: LogBounds): LogWriter {
   const maxAgeMicros = (bounds.maxAgeMs ?? Infinity) * 1000;
   const begin = db.prepare('BEGIN IMMEDIATE');
   const commit = db.prepare('COMMIT');
@@ -76,7 +76,7 @@ export function createLogWriter({ db, path, identity }: Database, bounds: LogBou
       kept.oldest,
       isLast ? 1 : kept.logEntries,
       isLast ? (entries.at(-1)?.body.byteLength ?? 0) : kept.logBytes,
-      identity,
+      token,
     );
     return commitTime;
   }

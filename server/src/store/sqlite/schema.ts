@@ -8,7 +8,7 @@ const APPLICATION_ID = 0x506c5374;
 /**
  * Append-only: migration i takes a file from `user_version` i to i + 1. Bytes of the log are counted over the
  * bodies. `oldest` is the revision of the oldest entry kept, `previous` the id of the entry before, which proves the
- * chain even where that entry was trimmed. `heads.file` is the identity of the file in which the epoch was begun.
+ * chain even where that entry was trimmed. `heads.file` is a token of `renewToken`.
  */
 const MIGRATIONS: readonly string[] = [
   `CREATE TABLE heads (

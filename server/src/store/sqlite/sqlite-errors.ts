@@ -46,6 +46,7 @@ export function storeError(error: unknown, path: string, committing = false): Er
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
+    case 'EISDIR':
       return unusable(`${path} cannot be written (${text}); give this user the right to, or ${OTHER_FILE}`);
     case 'ENOTDIR':
     case 'EEXIST':

@@ -37,9 +37,9 @@ export function openStoreFile(path: string, bounds: LogBounds): StoreFile {
     }
   }
 
-  /** Whether this is another file than the one in which the epoch was begun: then it may lack what that one took. */
+  /** Whether this is a copy, or an older state: then it may lack what was acknowledged in the same epoch. */
   function isInterrupted({ revision, file }: HeadRow): boolean {
-    return revision > 0 && file !== database.identity;
+    return revision > 0 && file !== database.token;
   }
 
   function missedSince(namespace: string, expected: Head, head: Head): LogEntry[] | 'reload' {
