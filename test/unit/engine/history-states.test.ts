@@ -3,11 +3,12 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 
 import { effectivePolicy, effectiveState } from '../../../server/src/domain/effective.js';
-import { timestamp } from '../../../server/src/engine/change.js';
+import { formatVersion, timestamp } from '../../../server/src/engine/change.js';
 import type { PastState } from '../../../server/src/engine/types.js';
 import type { LogEntry, PolicyStore, RevisionRange } from '../../../server/src/store/store.js';
 import { arbSmallLimits, arbSmallPatch, arbSmallPolicy } from '../../support/arbitraries.js';
-import { policyOf, refusal } from '../../support/engine.js';
+import { policyOf, refusal, type TestEngine } from '../../support/engine.js';
+import { useFleets } from '../../support/fleet.js';
 import { WrittenLog, type WrittenState } from '../../support/written-log.js';
 
 function expectState(past: PastState, written: WrittenState): void {
@@ -38,6 +39,8 @@ async function sampleLog(): Promise<WrittenLog> {
 }
 
 describe('what was in force', () => {
+  const start = useFleets();
+
   it('is told of every revision, base and effective, whatever was written', async () => {
     const step = fc.oneof(
       { weight: 4, arbitrary: fc.record({ patch: arbSmallPatch }) },
@@ -168,6 +171,23 @@ describe('what was in force', () => {
       }
       expectState(await history.at({ revision: 51, epoch: '' }), log.states[50]!);
       expectState(await history.at({ time: log.states[50]!.commitTime }), log.states[50]!);
+    });
+
+    it('for what was lost with a store that came back with nothing, not as if there had been no policy', async () => {
+      const fleet = await start({ size: 1 });
+      const [replica] = fleet.replicas as [TestEngine];
+      await replica.patch({ maxPositions: 30 });
+      const time = fleet.clock.wallMicros();
+      await fleet.store.loseAll();
+      await fleet.settle();
+      const [first] = await fleet.log();
+      for (const moment of [{ revision: 2, epoch: '' }, { time }]) {
+        const error = await refusal(replica.namespace.at(moment), 'REVISION_COMPACTED');
+        expect(error.message)
+          .to.include(formatVersion(first!.version!))
+          .and.to.include('came back with nothing');
+      }
+      await refusal(replica.rollback(1), 'REVISION_COMPACTED');
     });
 
     it('as unavailable while the log cannot be read', async () => {

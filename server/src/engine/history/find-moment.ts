@@ -79,9 +79,17 @@ export function compacted(what: string, oldest: LogEntry): PolicyError {
   );
 }
 
-/** What lies before the oldest entry was trimmed, or never was. */
+/** What lies before the oldest entry was trimmed, was lost with a store, or never was. */
 function beforeTheLog(what: string, oldest: LogEntry): PolicyError {
-  if (decodeEntry(oldest).change.previous !== '') return compacted(what, oldest);
+  const { previous, recovery } = decodeEntry(oldest).change;
+  if (previous !== '') return compacted(what, oldest);
+  if (recovery !== undefined) {
+    return new PolicyError(
+      'REVISION_COMPACTED',
+      `${what} is no longer known: the store came back with nothing, and the log begins anew at ` +
+        `${formatVersion(oldest)}, of ${timeText(oldest.commitTime)}`,
+    );
+  }
   return unknown(
     `${what} is before the first change, ${formatVersion(oldest)} of ${timeText(oldest.commitTime)}: there was no policy`,
   );
