@@ -107,15 +107,15 @@ export function createEngineLog({ log, store, creationSettings, command }: Engin
     overridePending({ namespace, override }) {
       log.warn(
         { namespace, override: override.name },
-        `override pending: ${describePending(override)}. It is in force on this server alone, for the store cannot be reached; ` +
-          'it is committed when the store is back',
+        `override pending: ${describePending(override)}. It is in force on this server alone, for the store has not ` +
+          'answered yet; it is committed as soon as the store does',
       );
     },
     overrideLost({ namespace, override }) {
       log.error(
         { namespace, override: override.name },
-        `override LOST: ${describePending(override)}. It was pending and ends with this server: put it in force at ` +
-          'another one',
+        `override LOST: ${describePending(override)}. It was pending and ends with this server, unless the store took ` +
+          'it without an answer: put it in force at another one',
       );
     },
     failed({ namespace, error }) {
