@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 
-import { ChangeKind, Limits, Override, type OverridesChange, TradingState } from '@policystore/client/proto';
+import { ChangeKind, Limits, type Override, type PolicyPatch, TradingState } from '@policystore/client/proto';
 
-import { findOverride, isSameRestriction, joinOverrides, type Overrides } from '../domain/overrides.js';
+import { withoutNulls } from '../domain/json.js';
 import { type Applied, copyPolicy, diff, emptyPatch, replacement } from '../domain/patch/patch.js';
-import { FIELDS } from '../domain/policy.js';
+import { FIELDS, type Policy } from '../domain/policy.js';
 import { WorkingCopy } from '../domain/working-copy.js';
 import { type Checkpoint, GENESIS, type Head } from '../store/store.js';
 import {
@@ -17,6 +17,7 @@ import {
 import { Composer } from './composer.js';
 import { Lineage, LINEAGE_FIELD } from './lineage.js';
 import { findMissing, type Missing, undo } from './missing.js';
+import { again, contestedNames, joinInto, lostByHalting, lostOverrides } from './recovery-overrides.js';
 import { readState, type Replica } from './replica.js';
 
 /** What a replica does about a store that came back without changes that it holds. */
@@ -80,10 +81,10 @@ function putBack(
 ): RecoveryPlan {
   // A store that holds nothing has no state that an operator could adopt.
   const isHalted = mode === 'halt' && found !== undefined;
-  const { before } = missing;
+  const { rest } = missing;
   const composer = found
     ? composerOn(found)
-    : new Composer(new WorkingCopy(copyPolicy(before.policy)), [], GENESIS);
+    : new Composer(new WorkingCopy(copyPolicy(rest.policy)), [], GENESIS);
   const store = found && versionOf(found.head);
   const reason =
     `the store came back with ${store ? formatVersion(store) : 'nothing'}, this server held ${formatVersion(held.head)}; ` +
@@ -93,7 +94,7 @@ function putBack(
     revision: Math.max(found?.head.revision ?? 0, held.head.revision) + 1,
   };
   const says = { recovery: { store, held: held.version, halted: isHalted } };
-  const contested = contestedNames(composer.overrides, before.overrides);
+  const contested = contestedNames(composer.overrides, rest.overrides);
   const lost = isHalted ? lostByHalting(held, missing) : lostOverrides(held, missing, contested);
   const overrides = joinInto(composer.overrides, mode === 'halt' ? [...lost, haltOverride(now)] : lost);
 
@@ -137,64 +138,27 @@ function lineageOf(held: Replica, found: Checkpoint | undefined, isHalted: boole
 }
 
 /** What the marker itself does to the base: all that is missing and not known change by change. */
-function catchUp({ base }: Composer, { isComplete, before, foreign }: Missing, isHalted: boolean): Applied {
+function catchUp({ base }: Composer, missing: Missing, isHalted: boolean): Applied {
+  const { isComplete, rest, foreign, isForkKnown } = missing;
   if (isComplete || isHalted) return base.apply(emptyPatch());
+  if (!isForkKnown) return base.apply(additions(base.policy, rest.policy));
   const parted = copyPolicy(base.policy);
   undo(parted, foreign);
-  return base.apply(diff(parted, before.policy));
+  return base.apply(diff(parted, rest.policy));
 }
 
-/**
- * The overrides that the store has and that are not what they were when the two parted: each stays in force with what it
- * has on either side. All others are what they were, and go on from there.
- */
-function contestedNames(there: Overrides, before: Overrides): ReadonlySet<string> {
-  const isSame = (override: Override): boolean => before.some((known) => isEqual(known, override));
-  return new Set(there.filter((override) => !isSame(override)).map(({ name }) => name));
-}
-
-/** Those that putting the changes back does not put in force. */
-function lostOverrides(
-  held: Replica,
-  { changes, isComplete, before, foreign }: Missing,
-  contested: ReadonlySet<string>,
-): Overrides {
-  const touched = new Set(changes.flatMap(({ overrides }) => namesIn(overrides)));
-  const isKnown = (override: Override): boolean =>
-    foreign.some(({ overrides }) => overrides?.before.some((known) => isEqual(known, override)));
-  return [
-    // Where the store's own log ended or changed one, that is what holds.
-    ...(isComplete ? [] : before.overrides.filter((override) => !isKnown(override))),
-    ...held.overrides.filter(({ name }) => touched.has(name) && contested.has(name)),
-  ];
-}
-
-/** Those that the missing changes put in force and that still are: they stay, whatever becomes of the changes. */
-function lostByHalting(held: Replica, { changes, isComplete }: Missing): Overrides {
-  const touched = new Set(changes.flatMap(({ overrides }) => namesIn(overrides)));
-  return held.overrides.filter(({ name }) => !isComplete || touched.has(name));
-}
-
-function namesIn(change: OverridesChange | undefined): string[] {
-  return [...(change?.before ?? []), ...(change?.after ?? [])].map(({ name }) => name);
-}
-
-function isEqual(a: Override, b: Override): boolean {
-  return Buffer.from(Override.encode(a).finish()).equals(Override.encode(b).finish());
-}
-
-/** What puts `lost` in force beside what there is. It takes none out of force, and loosens none. */
-function joinInto(there: Overrides, lost: Overrides): OverridesChange | undefined {
-  const before = [];
-  const after = [];
-  for (const override of lost) {
-    const known = findOverride(there, override.name);
-    const joined = known === undefined ? override : joinOverrides(known, override);
-    if (known !== undefined && isSameRestriction(known, joined)) continue;
-    if (known !== undefined) before.push(known);
-    after.push(joined);
-  }
-  return after.length === 0 ? undefined : { before, after };
+/** What turns `from` into `to`, but removes nothing: who had it removed is not known. */
+function additions(from: Policy, to: Policy): PolicyPatch {
+  const { oppRankings, modelVersions, systemHealth, customParams, ...patch } = diff(from, to);
+  return {
+    ...patch,
+    allowedStrategies: { clear: false, remove: [], add: to.allowedStrategies },
+    allowedSymbols: { clear: false, remove: [], add: to.allowedSymbols },
+    oppRankings: oppRankings && { ...oppRankings, clear: false, remove: [] },
+    modelVersions: modelVersions && { ...modelVersions, clear: false, remove: [] },
+    systemHealth: systemHealth && withoutNulls(systemHealth),
+    customParams: customParams && withoutNulls(customParams),
+  };
 }
 
 function haltOverride(now: number): Override {
@@ -232,18 +196,6 @@ function repeat(composer: Composer, logged: LoggedChange, contested: ReadonlySet
     { applied, overrides, says: { origin, rollbackTo, recovery } },
     effective,
   );
-}
-
-/** What a change of the overrides does now; undefined: nothing any more. */
-function again(
-  change: OverridesChange,
-  there: Overrides,
-  contested: ReadonlySet<string>,
-): OverridesChange | undefined {
-  const names = namesIn(change);
-  const before = there.filter(({ name }) => names.includes(name) && !contested.has(name));
-  const after = change.after.filter(({ name }) => !contested.has(name));
-  return before.length + after.length === 0 ? undefined : { before, after };
 }
 
 function composerOn(found: Checkpoint): Composer {
