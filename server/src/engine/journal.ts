@@ -101,7 +101,6 @@ export class Journal {
     const { replica } = this;
     let folded = false;
     for (const change of changes) {
-      this.#options.storeTime.observe(change.commitTime);
       // The follower may have been faster.
       if (replica.includes(change)) continue;
       if (change.change.previous !== replica.head.id) {
@@ -273,8 +272,9 @@ export class Journal {
   }
 
   #fold(change: LoggedChange): void {
-    const { namespace, log } = this.#options;
+    const { namespace, log, storeTime } = this.#options;
     const { replica } = this;
+    storeTime.observe(change.commitTime);
     replica.fold(change);
     log.changed({ namespace, change, policy: replica.effective });
   }
