@@ -48,6 +48,11 @@ export class Lineage {
     if (held !== undefined && !halted) this.include(held);
   }
 
+  /** Whether a checkpoint no longer keeps all epochs. */
+  get isFull(): boolean {
+    return this.#ends.size >= MAX_EPOCHS;
+  }
+
   /** The last revision of an earlier epoch that is included; undefined: none is known of. */
   end(epoch: string): number | undefined {
     const included = this.#ends.get(epoch)?.included ?? 0;

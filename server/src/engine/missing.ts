@@ -141,13 +141,14 @@ function reachesFirst({ recent: [oldest] }: Checkpoint): boolean {
 }
 
 /**
- * The log was trimmed to what came after all that is held, in epochs that nobody here has heard of: it cannot be told,
- * and is taken to have gone on.
+ * The store has been through more epochs than it remembers, and its log was trimmed to what came after all that is held:
+ * then it is taken to have gone on from there.
  */
 function isBeyondReach(held: Replica, found: Checkpoint): boolean {
   const [oldest] = found.recent;
-  if (oldest === undefined || showsFork(held, found)) return false;
+  const { epoch } = held.head;
   const lineage = Lineage.of(found.fields);
-  const isKnown = held.head.epoch === found.head.epoch || lineage.end(held.head.epoch) !== undefined;
-  return !isKnown && oldest.commitTime > held.commitTime;
+  const isForgotten = lineage.isFull && lineage.end(epoch) === undefined && epoch !== found.head.epoch;
+  if (!isForgotten || oldest === undefined || showsFork(held, found)) return false;
+  return oldest.commitTime > held.commitTime;
 }

@@ -274,6 +274,25 @@ describe('a store that comes back older', () => {
     );
   });
 
+  it('is followed by a replica that was away while it restarted more often than anybody remembers', async () => {
+    const fleet = await start({ size: 2, bounds: { maxEntries: 3, maxBytes: 1024 * 1024 } });
+    const { store, replicas, links } = fleet;
+    await replicas[0]!.patch(rank('BTC', 0.1));
+    await fleet.settle();
+    links[1]!.cut();
+    for (let i = 0; i < 120; i += 1) {
+      await store.restore(store.backup());
+      await fleet.clock.advance(1100);
+    }
+    await replicas[0]!.patch({ maxPositions: 30 });
+    expect(epochsOf(fleet)).to.equal(121);
+    links[1]!.mend();
+    await fleet.settle();
+    fleet.expectAgreement();
+    expect(epochsOf(fleet)).to.equal(121);
+    expect(replicas[1]!.get().policy!.maxPositions).to.equal(30);
+  });
+
   it('comes to an end where the log is too short for what is put back', async () => {
     const bounds = { maxEntries: 3, maxBytes: 1024 * 1024 };
     const fleet = await start({ bounds });
