@@ -2,7 +2,7 @@ import { RiskMode } from '@policystore/client/proto';
 import { expect } from 'chai';
 
 import { emptyPatch } from '../../../server/src/domain/patch/patch.js';
-import { type TestEngine, refusal, useEngines } from '../../support/engine.js';
+import { type TestEngine, refusal, useEngines, type WriteParts } from '../../support/engine.js';
 
 const add = (...names: string[]) => ({ clear: false, remove: [], add: names });
 const replace = (...names: string[]) => ({ clear: true, remove: [], add: names });
