@@ -10,6 +10,7 @@ import { ROOMY, type Backend, type StoreHarness, type StorePair } from './harnes
 import { interruptedCases } from './interrupted-cases.js';
 import { lifecycleCases } from './lifecycle-cases.js';
 import { loadCases } from './load-cases.js';
+import { logCases } from './log-cases.js';
 import { newestFirstCases } from './newest-first-cases.js';
 import { propertyCases } from './property-cases.js';
 import { trimCases } from './trim-cases.js';
@@ -77,6 +78,7 @@ export function describeStore(name: string, harness: StoreHarness): void {
     epochCases(backend);
     lifecycleCases(backend);
     propertyCases(backend);
+    logCases(backend);
     // Last, since it may make every store of the backend find its data again.
     interruptedCases(backend);
   });

@@ -16,7 +16,7 @@ import {
   trimPatch,
 } from '../../server/src/domain/patch/patch.js';
 import type { FieldName, Policy } from '../../server/src/domain/policy.js';
-import { nothing, policyOf } from './engine.js';
+import { nothing, policyOf, type TestEngine } from './engine.js';
 import type { FoldedState } from './folded-log.js';
 
 /** What a reader asked for. */
@@ -40,6 +40,40 @@ export interface HostState {
   readonly tradingState: TradingState;
   /** An override was pending there, or had just been: what readers are told is not the log alone. */
   readonly isApart: boolean;
+}
+
+/** An engine, and whether what its readers are told is the log alone. */
+export class Host {
+  readonly engine: TestEngine;
+  #settled = 0;
+
+  constructor(engine: TestEngine) {
+    this.engine = engine;
+  }
+
+  get state(): HostState {
+    const { policy, version } = this.engine.get();
+    return {
+      revision: version!.revision,
+      effective: policyOf(policy),
+      overrides: policy!.overrides,
+      tradingState: policy!.tradingState,
+      isApart: this.#pended > this.#settled || this.#isPending,
+    };
+  }
+
+  /** Nothing is under way: readers that keep up have been told everything. */
+  settle(): void {
+    if (!this.#isPending) this.#settled = this.#pended;
+  }
+
+  get #isPending(): boolean {
+    return this.engine.get().policy!.overrides.some(({ pending }) => pending);
+  }
+
+  get #pended(): number {
+    return this.engine.log.filter(({ event }) => event === 'overridePending').length;
+  }
 }
 
 /** The policy with all other fields as if never set; an empty list of fields keeps them all. */

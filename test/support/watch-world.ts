@@ -9,11 +9,11 @@ import { timestamp } from '../../server/src/engine/change.js';
 import type { WriteAction } from '../../server/src/engine/types.js';
 import { createMemoryStore } from '../../server/src/store/memory/memory-store.js';
 import { createManualClock, type ManualClock } from './clock.js';
-import { policyOf, type Reader, startEngine, type TestEngine } from './engine.js';
+import { type Reader, startEngine, type TestEngine } from './engine.js';
 import { createFaultyStore, type FaultyStore, hold, type Hold } from './faulty-store.js';
 import { expectState, FoldedLog } from './folded-log.js';
 import { type RecordedStore, recordCommits } from './recorded-store.js';
-import { type Asked, expectHistory, type Heard, type HostState, trimmed } from './watch-history.js';
+import { type Asked, expectHistory, type Heard, Host, trimmed } from './watch-history.js';
 
 /** What happens to two engines on one store, and to those who read from them. */
 export type Step =
@@ -47,40 +47,6 @@ interface Seat extends Asked {
   readonly host: Host;
   readonly heard: Heard[];
   left: boolean;
-}
-
-/** An engine, and whether what its readers are told is the log alone. */
-class Host {
-  readonly engine: TestEngine;
-  #settled = 0;
-
-  constructor(engine: TestEngine) {
-    this.engine = engine;
-  }
-
-  get state(): HostState {
-    const { policy, version } = this.engine.get();
-    return {
-      revision: version!.revision,
-      effective: policyOf(policy),
-      overrides: policy!.overrides,
-      tradingState: policy!.tradingState,
-      isApart: this.#pended > this.#settled || this.#isPending,
-    };
-  }
-
-  /** Nothing is under way: readers that keep up have been told everything. */
-  settle(): void {
-    if (!this.#isPending) this.#settled = this.#pended;
-  }
-
-  get #isPending(): boolean {
-    return this.engine.get().policy!.overrides.some(({ pending }) => pending);
-  }
-
-  get #pended(): number {
-    return this.engine.log.filter(({ event }) => event === 'overridePending').length;
-  }
 }
 
 export class World {

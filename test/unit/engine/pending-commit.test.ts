@@ -120,6 +120,27 @@ describe('a pending override is committed', () => {
     expect(reader.messages.at(-1)?.overrides).to.deep.equal(near.engine.get().policy?.overrides);
   });
 
+  it('though it was needless when it was sent, if that was restored before it was answered', async () => {
+    const { clock, store, near, far, pend } = await startTwo();
+    await near.engine.override();
+    const held = hold();
+    far.link.next(held, 'reply-lost');
+    void far.engine.patch({ maxPositions: 20 });
+    await clock.advance(0);
+    void far.engine.patch({ maxPositions: 21 });
+    const answer = far.engine.override();
+    await held.release();
+    await clock.advance(0);
+    await near.engine.restore();
+    const outcome = await pend(answer);
+    expect(outcome.override?.pending).to.equal(true);
+    await clock.advance(3000);
+    const again = ['OVERRIDE', 'RESTORE', 'OVERRIDE'].map((kind) => `${kind} circuit-breaker`);
+    expect(await story(store)).to.have.members(['PATCH', 'PATCH', ...again]);
+    expect(far.engine.get().policy).to.deep.equal(near.engine.get().policy);
+    expect(names(near)).to.deep.equal(['circuit-breaker']);
+  });
+
   it('also where others have made it too much or too loose for the log', async () => {
     const { clock, near, far, pend } = await startTwo();
     far.link.cut();
