@@ -1,7 +1,7 @@
 import { Change, Delivery, type Override, View, type WatchResponse } from '@policystore/client/proto';
 import { expect } from 'chai';
 
-import { apply } from '../../server/src/domain/patch/patch.js';
+import { apply, copyPolicy } from '../../server/src/domain/patch/patch.js';
 import type { Policy } from '../../server/src/domain/policy.js';
 import type { OlderStore as OlderStoreMode } from '../../server/src/engine/recovery.js';
 import type { LogBounds } from '../../server/src/store/store.js';
@@ -121,7 +121,8 @@ export function useFleets(): typeof Fleet.start {
   };
 }
 
-interface Held {
+/** What a watcher holds. */
+export interface Held {
   readonly version: string;
   readonly policy: Policy;
   readonly overrides: readonly Override[];
@@ -132,7 +133,7 @@ interface Held {
  * and that a version is one state to all.
  * @param states What each version was seen to be, by anybody; undefined: not looked at.
  */
-function foldMessages(messages: readonly WatchResponse[], states?: Map<string, string>): Held {
+export function foldMessages(messages: readonly WatchResponse[], states?: Map<string, string>): Held {
   let held: Held | undefined;
   let at = { epoch: '', revision: 0 };
   for (const { event, version, previous, resync, overrides } of messages) {
@@ -143,7 +144,7 @@ function foldMessages(messages: readonly WatchResponse[], states?: Map<string, s
       expect(resync, 'resync').to.equal(held !== undefined);
       if (held !== undefined) expect(version!.revision).to.be.above(at.revision);
     } else expect(version!.revision).to.be.at.least(at.revision);
-    const policy = event?.$case === 'snapshot' ? policyOf(event.value) : held!.policy;
+    const policy = event?.$case === 'snapshot' ? copyPolicy(policyOf(event.value)) : held!.policy;
     if (event?.$case === 'patch') apply(policy, event.value);
     at = version!;
     held = { version: `${at.epoch}:${at.revision}`, policy, overrides };
