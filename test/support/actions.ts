@@ -21,7 +21,6 @@ const arbLimits: fc.Arbitrary<Limits | undefined> = fc.option(
 
 /** Everything that a caller can do to a policy. Some of it is refused: it loosens, or means what is not there. */
 export function arbAction(ttlsMs: readonly number[]): fc.Arbitrary<WriteAction> {
-  const arbTtl = fc.constantFrom(undefined, ...ttlsMs);
   return fc.oneof(
     {
       weight: 6,
@@ -44,12 +43,13 @@ export function arbAction(ttlsMs: readonly number[]): fc.Arbitrary<WriteAction> 
           fields,
         })),
     },
-    {
-      weight: 5,
-      arbitrary: fc
-        .tuple(arbOverrideName, arbLimits, arbTtl)
-        .map(([name, limits, ttlMs]): WriteAction => ({ kind: 'override', name, limits, ttlMs })),
-    },
+    { weight: 5, arbitrary: arbOverrideAction(ttlsMs) },
     { weight: 2, arbitrary: arbOverrideName.map((name): WriteAction => ({ kind: 'restore', name })) },
   );
+}
+
+export function arbOverrideAction(ttlsMs: readonly number[]): fc.Arbitrary<WriteAction> {
+  return fc
+    .tuple(arbOverrideName, arbLimits, fc.constantFrom(undefined, ...ttlsMs))
+    .map(([name, limits, ttlMs]): WriteAction => ({ kind: 'override', name, limits, ttlMs }));
 }

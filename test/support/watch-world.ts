@@ -9,7 +9,7 @@ import { timestamp } from '../../server/src/engine/change.js';
 import type { WriteAction } from '../../server/src/engine/types.js';
 import { createMemoryStore } from '../../server/src/store/memory/memory-store.js';
 import { createManualClock, type ManualClock } from './clock.js';
-import { type Reader, startEngine, type TestEngine } from './engine.js';
+import { type Reader, ROOMY, startEngine, type TestEngine } from './engine.js';
 import { createFaultyStore, type FaultyStore, hold, type Hold } from './faulty-store.js';
 import { expectState, FoldedLog } from './folded-log.js';
 import { type RecordedStore, recordCommits } from './recorded-store.js';
@@ -133,8 +133,12 @@ export class World {
       const { at } = expectHistory(seat.heard, this.#log.states, seat);
       if (this.#isServed(seat)) expect(at, 'the revision of a reader').to.equal(head);
     }
-    const ids = this.#store.committed.map(({ change }) => change.requestId).filter((id) => id !== '');
-    expect(new Set(ids).size, 'request ids, of all that were committed').to.equal(ids.length);
+    // What the log has let go of cannot keep a replica from committing what was not answered once more.
+    const log = await this.#store.load('default', ROOMY);
+    if (log?.recent.length === head) {
+      const ids = this.#store.committed.map(({ change }) => change.requestId).filter((id) => id !== '');
+      expect(new Set(ids).size, 'request ids, of all that were committed').to.equal(ids.length);
+    }
     await Promise.all(this.#hosts.map(({ engine }) => engine.close()));
   }
 

@@ -190,6 +190,25 @@ describe('an override that is pending reaches', () => {
     expectTold(reader, world);
   });
 
+  it('a reader that stops after it without ever being loosened, whatever came before its commit', async () => {
+    const linked = await start(2);
+    const [near, far] = linked.replicas as [Replica, Replica];
+    const reader = far.engine.watch(QUIET);
+    far.link.always('request-lost');
+    void far.engine.override();
+    await linked.clock.advance(10);
+    reader.stop();
+    await near.engine.patch({ globalMinConfidence: 0.9 });
+    await near.engine.patch({ maxPositions: 20 });
+    await linked.clock.advance(0);
+    far.link.always(undefined);
+    await linked.clock.advance(3000);
+    expect(far.engine.get().policy?.overrides[0]?.pending).to.equal(false);
+    reader.wake();
+    expect(reader.story).to.deep.equal(['snapshot 0->1', 'patch 1->1', 'patch 1->2', 'snapshot 2->4 resync']);
+    expectTold(reader, far);
+  });
+
   it('readers while others commit: what they are told is exact, with and without it', async () => {
     const linked = await start(2);
     const [near, far] = linked.replicas as [Replica, Replica];

@@ -2,7 +2,7 @@ import { Delivery } from '@policystore/client/proto';
 import fc from 'fast-check';
 
 import { FIELDS } from '../../../server/src/domain/policy.js';
-import { arbAction } from '../../support/actions.js';
+import { arbAction, arbOverrideAction } from '../../support/actions.js';
 import { createWorld, LONGEST_TTL_MS, type Step } from '../../support/watch-world.js';
 
 const RUNS = { numRuns: 1000 };
@@ -12,13 +12,15 @@ const FEW_FILTERS: (typeof FIELDS)[number][][] = [[], ['max_positions'], ['opp_r
 
 const arbBy = fc.nat(1);
 
+const TTLS_MS = [500, LONGEST_TTL_MS];
+
 const arbStep: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 8,
     arbitrary: fc.record({
       kind: fc.constant('write' as const),
       by: arbBy,
-      actions: fc.array(arbAction([500, LONGEST_TTL_MS]), { minLength: 1, maxLength: 4 }),
+      actions: fc.array(arbAction(TTLS_MS), { minLength: 1, maxLength: 4 }),
     }),
   },
   {
@@ -28,7 +30,10 @@ const arbStep: fc.Arbitrary<Step> = fc.oneof(
       by: arbBy,
       delivery: fc.constantFrom(Delivery.PATCHES, Delivery.PATCHES, Delivery.SNAPSHOTS),
       fields: fc.oneof(fc.constantFrom(...FEW_FILTERS), fc.subarray([...FIELDS])),
-      after: fc.option(fc.double({ min: 0, max: 1, noNaN: true }), { nil: undefined, freq: 2 }),
+      after: fc.option(fc.oneof(fc.constant(1), fc.double({ min: 0, max: 1, noNaN: true })), {
+        nil: undefined,
+        freq: 2,
+      }),
       takes: fc.array(fc.boolean(), { minLength: 1, maxLength: 8 }),
     }),
   },
@@ -47,10 +52,29 @@ const arbStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('time' as const), ms: fc.nat(3000) }) },
 );
 
+/** A stop while the store is away, and what happens until it is back. */
+const arbPhase: fc.Arbitrary<Step[]> = fc
+  .tuple(arbBy, arbOverrideAction(TTLS_MS), fc.array(arbStep, { maxLength: 5 }))
+  .map(([by, action, steps]) => [
+    { kind: 'cut', by },
+    { kind: 'write', by, actions: [action] },
+    ...steps,
+    { kind: 'mend', by },
+  ]);
+
 const arbScenario = fc.record({
   /** How many entries the log keeps: with few, readers and replicas fall out of it. */
   logged: fc.constantFrom(2, 5, 1000, 1000),
-  steps: fc.array(arbStep, { minLength: 1, maxLength: 18, size: 'max' }),
+  steps: fc
+    .array(
+      fc.oneof({ weight: 9, arbitrary: arbStep.map((step) => [step]) }, { weight: 1, arbitrary: arbPhase }),
+      {
+        minLength: 1,
+        maxLength: 18,
+        size: 'max',
+      },
+    )
+    .map((phases) => phases.flat()),
 });
 
 describe('the history that readers see', () => {
