@@ -80,24 +80,22 @@ export function createEngineLog({ log, store, creationSettings, command }: Engin
           `of none. It goes on from what the store holds, in a new epoch: ${from ?? 'nothing'} -> ${to}`,
       );
     },
-    recovered({ namespace, store: came, held, version, changes, halted, count }) {
-      const facts = { namespace, store, held, version, lost: changes.length, count };
-      const what =
+    recovered({ namespace, store: came, held, version, putBack, changes, halted, count }) {
+      const facts = { namespace, store, held, version, changes: changes.length, count };
+      const told = [
         `the store came back older: it held ${came ?? 'nothing'}, this server ${held} ` +
-        `(${counted(count, 'time')} since the start). `;
-      if (halted === undefined) {
-        log.error(
-          facts,
-          `${what}${counted(changes.length, 'change')} put back; ${version} holds from now on`,
+          `(${counted(count, 'time')} since the start)`,
+        `${counted(changes.length, 'change')} ${putBack ? '' : 'NOT '}put back; ${version} holds from now on`,
+      ];
+      if (halted !== undefined) {
+        const restore = { name: halted, reason: 'what holds now is right' };
+        told.push(
+          `trading is reduced by the override ${halted}; when what holds is right: ` +
+            commandIn(namespace, 'Restore', restore),
         );
-        return;
       }
-      const restore = { name: halted, reason: 'the store is adopted as it is' };
-      log.error(
-        facts,
-        `${what}${counted(changes.length, 'change')} NOT put back; trading is reduced by the override ${halted} ` +
-          `as of ${version}. Write again what is missed, then: ${commandIn(namespace, 'Restore', restore)}`,
-      );
+      log.error(facts, told.join('. '));
+      if (putBack) return;
       for (const change of changes.slice(0, MAX_TOLD)) {
         log.error(`not put back: ${describeChange(namespace, formatVersion(change), change.change)}`);
       }

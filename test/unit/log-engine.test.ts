@@ -66,23 +66,25 @@ describe('what the operator is told of a change', () => {
 describe('what the operator is told of a store that comes back older', () => {
   function recovered(parts: {
     changes: number;
+    putBack?: boolean;
     halted?: string;
     namespace?: string;
     store?: string;
   }): Line[] {
-    const { changes: count, halted, namespace = 'default', store } = parts;
+    const { changes: count, putBack = true, halted, namespace = 'default', store } = parts;
     const policy = presetPolicy('default');
     const changes = Array.from({ length: count }, (_, i) =>
       changeOf(i + 5, { maxPositions: 20 + (i % 2) }, policy),
     );
-    log.recovered({ namespace, store, held: 'e1:9', version: 'e2:12', changes, halted, count: 2 });
+    const held = 'e1:9';
+    log.recovered({ namespace, store, held, version: 'e2:12', putBack, changes, halted, count: 2 });
     return lines;
   }
 
   it('is an error that says what was put back, and what holds', () => {
     const [line, ...rest] = recovered({ changes: 5, store: 'e1:4' });
     expect(rest).to.have.lengthOf(0);
-    expect(line).to.include({ level: ERROR, namespace: 'default', lost: 5, count: 2, version: 'e2:12' });
+    expect(line).to.include({ level: ERROR, namespace: 'default', changes: 5, count: 2, version: 'e2:12' });
     expect(line!.msg).to.equal(
       'the store came back older: it held e1:4, this server e1:9 (2 times since the start). 5 changes put back; ' +
         'e2:12 holds from now on',
@@ -98,6 +100,7 @@ describe('what the operator is told of a store that comes back older', () => {
   it('is, where it was told to halt, what is missing and how to go on', () => {
     const [line, ...missing] = recovered({
       changes: 2,
+      putBack: false,
       halted: 'older-store',
       store: 'e1:4',
       namespace: 'paper',
@@ -112,8 +115,17 @@ describe('what the operator is told of a store that comes back older', () => {
     ]);
   });
 
+  it('says that trading is reduced also where everything was put back', () => {
+    const [line, ...rest] = recovered({ changes: 3, halted: 'older-store' });
+    expect(rest).to.have.lengthOf(0);
+    expect(line!.msg)
+      .to.include('3 changes put back')
+      .and.to.include('trading is reduced by the override older-store')
+      .and.to.include('Restore {"name":"older-store"');
+  });
+
   it('does not go on and on about what is missing', () => {
-    const told = recovered({ changes: 1000, halted: 'older-store' });
+    const told = recovered({ changes: 1000, putBack: false, halted: 'older-store' });
     expect(told.length).to.be.lessThan(60);
     expect(told.at(-1)!.msg).to.equal('not put back: 950 more changes');
   });

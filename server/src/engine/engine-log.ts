@@ -25,9 +25,11 @@ export interface EngineLog {
     held: string;
     /** The version that holds from now on. */
     version: string;
-    /** How many changes were put back, or, if `halted`, were not. */
+    /** Whether the changes that the store lacked were put back. */
+    putBack: boolean;
+    /** Those that were put back, or that were not. */
     changes: readonly LoggedChange[];
-    /** The changes were not put back: trading is reduced until an operator restores the override of this name. */
+    /** Trading is reduced until an operator restores the override of this name. */
     halted: string | undefined;
     /** How often the store came back older since this server started. */
     count: number;

@@ -209,7 +209,7 @@ export class Journal {
     const version = formatVersion(found.head);
     const isNewEpoch = before?.head.epoch !== found.head.epoch;
     if (before === undefined) {
-      log.loaded({ namespace, version, created, policy: replica.effective });
+      log.loaded({ namespace, version, created, policy: replica.base.policy });
       if (wentOnFrom) log.interrupted({ namespace, from: formatVersion(wentOnFrom), to: version });
     } else if (isNewEpoch) {
       const news = replica.recent.all.filter((change) => !holds(before, change));
@@ -238,8 +238,12 @@ export class Journal {
       store: store && formatVersion(store),
       held: formatVersion(held),
       version: to,
-      changes: halted ? dropped() : news.filter(({ change }) => change.origin),
-      halted: halted ? HALT_OVERRIDE : undefined,
+      putBack: !halted,
+      // The overrides stay in force in any case.
+      changes: halted
+        ? dropped().filter(({ change }) => change.kind !== ChangeKind.OVERRIDE)
+        : news.filter(({ change }) => change.origin),
+      halted: findOverride(this.replica.overrides, HALT_OVERRIDE)?.name,
       count: this.#recoveries,
     });
   }
@@ -276,7 +280,7 @@ export class Journal {
     const { replica } = this;
     storeTime.observe(change.commitTime);
     replica.fold(change);
-    log.changed({ namespace, change, policy: replica.effective });
+    log.changed({ namespace, change, policy: replica.base.policy });
   }
 
   #advanced(): void {

@@ -165,7 +165,7 @@ function haltOverride(now: number): Override {
   return {
     name: HALT_OVERRIDE,
     limits: Limits.create({ tradingState: TradingState.REDUCE_ONLY }),
-    reason: 'the store came back older; restoring this override adopts what it holds',
+    reason: 'the store came back older; restore this override when what holds now is right',
     actor: SYSTEM,
     since: timestamp(now),
     until: undefined,

@@ -21,7 +21,7 @@ import type { EngineLog } from './engine-log.js';
 import type { Journal } from './journal.js';
 import type { Lease } from './lease.js';
 import { prepareWrite } from './prepare-write.js';
-import type { Replica } from './replica.js';
+import { mergePending, type Replica } from './replica.js';
 import { replayedOutcome } from './replayed-outcome.js';
 import type { StepContext } from './steps.js';
 import type { StoreTime } from './store-time.js';
@@ -256,30 +256,31 @@ export class Writer {
     return pending !== undefined && this.#options.journal.replica.pending.includes(pending);
   }
 
-  /** Puts an override in force here, which the store has not confirmed in time, and answers it. */
-  #pend(waiting: Waiting): void {
+  /**
+   * Puts an override in force here, which the store has not confirmed in time, and answers it. Gives the refusal that
+   * what is known here would mean, which may not be the newest: only the store can refuse a stop for good.
+   */
+  #pend(waiting: Waiting): PolicyError | undefined {
     const { namespace, journal, log } = this.#options;
     const { write } = waiting;
-    if (write?.step.on !== 'overrides' || !journal.loaded || this.#queue.isClosed) return;
+    if (write?.step.on !== 'overrides' || !journal.loaded || this.#queue.isClosed) return undefined;
     const { requestId, hash, step } = write;
     const { replica } = journal;
     const twin = replica.pending.find((pending) => pending.requestId === requestId);
     // The store's answer, or that there is none, will be the caller's.
-    if (replica.requests.get(requestId) ?? (twin !== undefined && !twin.hash.equals(hash))) return;
-    let change;
+    if (replica.requests.get(requestId) ?? (twin !== undefined && !twin.hash.equals(hash))) return undefined;
     try {
-      change = twin ? undefined : step.changeFor(replica.inForce);
+      step.changeFor(replica.inForce);
     } catch (error) {
-      // As before.
-      if (error instanceof PolicyError) return;
+      if (error instanceof PolicyError) return error;
       throw error;
     }
-    const [override] = change?.after ?? [];
+    // Beside what is pending here, and not what the log has, which may have lost it again without this replica knowing.
+    const [override] = (twin ? undefined : step.changeFor(mergePending([], replica.pending)))?.after ?? [];
     if (override === undefined) {
-      // Something as tight is in force already: there is nothing to commit.
       this.#queue.remove(waiting);
       waiting.resolve(pendingVerdict(replica, step.name, emptyPatch()));
-      return;
+      return undefined;
     }
     waiting.pending = { requestId, hash, override };
     const { patch } = journal.pend(waiting.pending);
@@ -287,28 +288,41 @@ export class Writer {
       if (other.pending !== undefined && !this.#isPending(other)) this.#queue.remove(other);
     log.overridePending({ namespace, override });
     waiting.resolve(pendingVerdict(replica, step.name, patch));
+    return undefined;
   }
 
   /** Answers the attempt and everything that queued up behind it, which was never sent. Overrides are pending, and go on. */
   #giveUp({ batch, changes, unanswered }: Attempt, cause: Error): void {
+    const refusals = new Map<Waiting, PolicyError>();
     for (const waiting of [...batch, ...this.#queue.waiting]) {
-      if (waiting.pending === undefined && isStop(waiting.write)) this.#pend(waiting);
+      if (waiting.pending !== undefined || !isStop(waiting.write)) continue;
+      const refusal = this.#pend(waiting);
+      if (refusal) refusals.set(waiting, refusal);
     }
-    const unavailable = new PolicyError(
-      'STORE_UNAVAILABLE',
-      `the store is not available (${cause.message}); no write was committed`,
-      { retryAfterMs: 1000, cause },
-    );
+    const away = `the store is not available (${cause.message})`;
+    const retry = { retryAfterMs: 1000, cause };
+    const unconfirmed = new PolicyError('STORE_UNAVAILABLE', away, retry);
+    const unavailable = new PolicyError('STORE_UNAVAILABLE', `${away}; no write was committed`, retry);
     const unknown = new PolicyError(
       'OUTCOME_UNKNOWN',
       `the store did not confirm the write, which may have been committed (${cause.message}); ` +
         'retry with the same request_id',
-      { retryAfterMs: 1000, cause },
+      retry,
     );
-    this.#refuse(batch, ({ write }) =>
-      write !== undefined && unanswered && changes.length > 0 ? unknown : unavailable,
-    );
-    for (const { reject } of this.#queue.takeRefusable()) reject(unavailable);
+    const isUnknown = unanswered && changes.length > 0;
+    const failureOf = (waiting: Waiting, sent: boolean): PolicyError => {
+      const refusal = refusals.get(waiting);
+      if (refusal)
+        return new PolicyError(
+          'STORE_UNAVAILABLE',
+          `${away}; as far as is known here, ${refusal.message}`,
+          retry,
+        );
+      if (waiting.write === undefined) return unconfirmed;
+      return sent ? unknown : unavailable;
+    };
+    this.#refuse(batch, (waiting) => failureOf(waiting, isUnknown));
+    for (const waiting of this.#queue.takeRefusable()) waiting.reject(failureOf(waiting, false));
   }
 
   #fail(batch: readonly Waiting[], error: unknown): void {

@@ -156,18 +156,38 @@ describe('while the store is away, an override', () => {
     expect(engine.get().policy?.overrides).to.deep.equal([{ ...override, pending: false }]);
   });
 
-  it('that is as tight as what is in force adds nothing', async () => {
+  it('that is as tight as what is in force is pending all the same, and adds nothing to the log', async () => {
     const { clock, store, link, engine } = await startLinked();
     await engine.override();
     link.cut();
     const again = engine.override();
     await clock.advance(GRACE_MS);
     const { override, patch } = await again;
-    expect(override?.pending).to.equal(false);
+    expect(override?.pending).to.equal(true);
     expect(patch).to.deep.equal(emptyPatch());
     link.mend();
     await clock.advance(3000);
+    expect(engine.get().policy?.overrides.map(({ pending }) => pending)).to.deep.equal([false]);
     expect(await wholeLog(store)).to.have.length(2);
+  });
+
+  it('is committed though it was in force already, where that was restored elsewhere meanwhile', async () => {
+    const { clock, store, link, engine } = await startLinked();
+    await engine.override();
+    link.cut();
+    const other = await startEngine({ store, clock });
+    await other.restore();
+    const again = engine.override();
+    await clock.advance(GRACE_MS);
+    await again;
+    link.mend();
+    await clock.advance(3000);
+    for (const { get } of [engine, other]) {
+      expect(get().policy?.overrides.map(({ name, pending }) => [name, pending])).to.deep.equal([
+        ['circuit-breaker', false],
+      ]);
+    }
+    await other.close();
   });
 
   it('is refused by a replica that never reached it', async () => {

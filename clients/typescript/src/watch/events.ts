@@ -17,7 +17,7 @@ export interface Cause {
   readonly actor: string;
   /** What the writer gave. May be empty. */
   readonly reason: string;
-  /** By the store's clock. Unset for what is pending. */
+  /** By the store's clock; of what is pending, when it came into force. */
   readonly commitTime: Date | undefined;
   /** The names of the fields that changed, as in the contract: `max_positions`. */
   readonly fields: readonly string[];

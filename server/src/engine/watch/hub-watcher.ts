@@ -105,7 +105,7 @@ export class HubWatcher implements Watcher {
   pended(change: LoggedChange): void {
     if (this.#state !== 'live') return;
     if (this.#blocked || this.#cursor !== change.revision) this.skipped();
-    else if (this.#snapshots) this.#sendSnapshot(false);
+    else if (this.#snapshots) this.#sendSnapshot(false, change);
     else this.#sendPatch(change);
   }
 
@@ -197,10 +197,10 @@ export class HubWatcher implements Watcher {
     this.#send(messages.patch(journal.replica, change, this.filter, this.#sent), change.revision);
   }
 
-  #sendSnapshot(resync: boolean): void {
+  #sendSnapshot(resync: boolean, cause?: LoggedChange): void {
     const { messages, journal } = this.#context;
     const { replica } = journal;
-    const message = messages.snapshot(replica, this.filter, { previous: this.#sent, resync });
+    const message = messages.snapshot(replica, this.filter, { previous: this.#sent, resync, cause });
     this.#send(message, replica.head.revision);
   }
 

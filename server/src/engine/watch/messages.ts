@@ -13,6 +13,8 @@ interface SnapshotOptions {
   /** The revision that the message follows on its stream. */
   readonly previous: number;
   readonly resync: boolean;
+  /** Unset: the newest change of the log. */
+  readonly cause?: LoggedChange | undefined;
 }
 
 /**
@@ -52,12 +54,12 @@ export class Messages {
     return encoded.message;
   }
 
-  snapshot(replica: Replica, filter: Filter, { previous, resync }: SnapshotOptions): Buffer {
+  snapshot(replica: Replica, filter: Filter, { previous, resync, cause }: SnapshotOptions): Buffer {
     let encoded = this.#snapshots.get(filter);
     if (encoded?.state !== replica.state) {
       encoded = {
         state: replica.state,
-        body: Buffer.concat([snapshotBody(replica, filter), this.#restrictionsOf(replica)]),
+        body: Buffer.concat([snapshotBody(replica, filter, cause), this.#restrictionsOf(replica)]),
         previous: -1,
         resync: false,
         validFor: Buffer.alloc(0),
@@ -112,15 +114,15 @@ function patchBody(change: LoggedChange, filter: Filter): Buffer {
   });
 }
 
-function snapshotBody(replica: Replica, filter: Filter): Buffer {
-  const newest = replica.recent.at(replica.head.revision);
+function snapshotBody(replica: Replica, filter: Filter, cause?: LoggedChange): Buffer {
+  const newest = cause ?? replica.recent.at(replica.head.revision);
   const policy = replica.effectiveBytes.chunks(filter.fields, {
     lastUpdated: filter.isWhole ? replica.commitTime : undefined,
     tradingState: replica.tradingState,
     overrides: replica.inForce,
   });
-  const cause = newest && filter.matches(newest) ? causeOf(newest, filter) : undefined;
-  const rest = encode({ version: replica.version, cause });
+  const told = newest && filter.matches(newest) ? causeOf(newest, filter) : undefined;
+  const rest = encode({ version: replica.version, cause: told });
   return Buffer.concat([...lengthDelimited(SNAPSHOT_FIELD, policy), rest]);
 }
 
