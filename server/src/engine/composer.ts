@@ -8,13 +8,7 @@ import { type Applied, emptyPatch } from '../domain/patch/patch.js';
 import type { Policy } from '../domain/policy.js';
 import type { WorkingCopy } from '../domain/working-copy.js';
 import type { Head } from '../store/store.js';
-import {
-  type Authorship,
-  type ChangeContent,
-  contentOf,
-  type ProposedChange,
-  proposeChange,
-} from './change.js';
+import { type Authorship, type ChangeContent, type ProposedChange, proposeChange } from './change.js';
 
 /** What a change is made of. */
 export interface Part {
@@ -70,12 +64,14 @@ export class Composer {
     const change = proposeChange(
       { epoch, revision, previous: this.#head.id },
       {
-        ...contentOf(authorship),
+        ...authorship,
         patch: applied.patch,
         inverse: applied.inverse,
         effectivePatch: differs ? effectivePatch(before, this.effective(), applied.patch) : undefined,
         overrides,
-        ...says,
+        recovery: says?.recovery,
+        origin: says?.origin,
+        rollbackTo: says?.rollbackTo,
       },
       [...fieldWrites(applied, this.base.policy), ...(overrides ? overrideWrites(overrides) : [])],
     );

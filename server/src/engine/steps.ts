@@ -68,37 +68,26 @@ export interface StepContext {
 const BOTH_LISTS: readonly FieldName[] = ['allowed_strategies', 'allowed_symbols'];
 
 export function planStep({ action, actor, reason }: WriteRequest, context: StepContext): Step {
-  const base = { on: 'base', guarded: FIELDS, replacedLists: [], rollbackTo: undefined } as const;
   switch (action.kind) {
     case 'update': {
       const target = completeUpdate(action.policy, context.defaults);
-      const patchFor = (current: Policy): PolicyPatch => diff(current, target);
-      return { ...base, kind: ChangeKind.UPDATE, replacedLists: BOTH_LISTS, patchFor };
+      return baseStep(ChangeKind.UPDATE, (current) => diff(current, target), { replacedLists: BOTH_LISTS });
     }
     case 'patch': {
       const { patch } = action;
-      const replacedLists = [
-        ...(patch.allowedStrategies?.clear === true ? BOTH_LISTS.slice(0, 1) : []),
-        ...(patch.allowedSymbols?.clear === true ? BOTH_LISTS.slice(1) : []),
-      ];
       const guarded = touchedFields(patch);
-      return { ...base, kind: ChangeKind.PATCH, guarded, replacedLists, patchFor: () => patch };
+      return baseStep(ChangeKind.PATCH, () => patch, { guarded, replacedLists: clearedLists(patch) });
     }
     case 'reset': {
       const target = resetTarget(action.preset, context.defaults);
-      return { ...base, kind: ChangeKind.RESET, patchFor: (current) => diff(current, target) };
+      return baseStep(ChangeKind.RESET, (current) => diff(current, target));
     }
     case 'rollback': {
       if (context.past === undefined) throw new Error('a rollback needs what it returns to');
       const { version: rollbackTo, policy } = context.past;
-      const fields = action.fields.length === 0 ? FIELDS : action.fields;
-      return {
-        ...base,
-        kind: ChangeKind.ROLLBACK,
-        guarded: fields,
-        rollbackTo,
-        patchFor: (current) => trimPatch(diff(current, policy), new Set(fields)),
-      };
+      const guarded = action.fields.length === 0 ? FIELDS : action.fields;
+      const patchFor = (current: Policy): PolicyPatch => trimPatch(diff(current, policy), new Set(guarded));
+      return baseStep(ChangeKind.ROLLBACK, patchFor, { guarded, rollbackTo });
     }
     case 'override':
       return overrideStep(wantedOverride(action, { actor: actor.name, reason, now: context.storeTime.now }));
@@ -107,6 +96,22 @@ export function planStep({ action, actor, reason }: WriteRequest, context: StepC
     case 'expire':
       return expireStep(action.name, context.storeTime);
   }
+}
+
+/** Without options: all fields are guarded, and no list is replaced blindly. */
+function baseStep(
+  kind: ChangeKind,
+  patchFor: BaseStep['patchFor'],
+  options: Partial<Pick<BaseStep, 'guarded' | 'replacedLists' | 'rollbackTo'>> = {},
+): BaseStep {
+  const { guarded = FIELDS, replacedLists = [], rollbackTo } = options;
+  return { on: 'base', kind, guarded, replacedLists, rollbackTo, patchFor };
+}
+
+function clearedLists({ allowedStrategies, allowedSymbols }: PolicyPatch): readonly FieldName[] {
+  if (allowedStrategies?.clear !== true && allowedSymbols?.clear !== true) return [];
+  if (allowedSymbols?.clear !== true) return ['allowed_strategies'];
+  return allowedStrategies?.clear === true ? BOTH_LISTS : ['allowed_symbols'];
 }
 
 function resetTarget(preset: Preset, defaults: Defaults): Policy {
