@@ -1,11 +1,5 @@
-import { randomUUID } from 'node:crypto';
-
-import type { PolicyPatch } from '@policystore/client/proto';
-
 import type { Clock } from '../clock.js';
 import type { Defaults } from '../domain/defaults.js';
-import { findOverride } from '../domain/overrides.js';
-import { emptyPatch } from '../domain/patch/patch.js';
 import { internal, PolicyError } from '../errors.js';
 import {
   type Committed,
@@ -20,8 +14,8 @@ import { Draft, type Verdict } from './draft.js';
 import type { EngineLog } from './engine-log.js';
 import type { Journal } from './journal.js';
 import type { Lease } from './lease.js';
+import { PendingOverrides, underNewId } from './pending-overrides.js';
 import { prepareWrite } from './prepare-write.js';
-import { mergePending, type Replica } from './replica.js';
 import { replayedOutcome } from './replayed-outcome.js';
 import type { StepContext } from './steps.js';
 import type { StoreTime } from './store-time.js';
@@ -65,10 +59,12 @@ interface Attempt {
 export class Writer {
   readonly #options: WriterOptions;
   readonly #queue = new WriteQueue();
+  readonly #pending: PendingOverrides;
   #running: Promise<void> | undefined;
 
   constructor(options: WriterOptions) {
     this.#options = options;
+    this.#pending = new PendingOverrides(options, this.#queue);
   }
 
   /**
@@ -92,7 +88,7 @@ export class Writer {
     const waiting = this.#queue.push(prepared);
     this.#run();
     const cancel = clock.after(GRACE_MS, () => {
-      this.#pend(waiting);
+      this.#pending.accept(waiting);
     });
     return this.#outcome(await waiting.verdict.finally(cancel));
   }
@@ -122,7 +118,7 @@ export class Writer {
         return false;
       });
       if (isLanded) pause = RETRY.first;
-      else if (this.#queue.isClosed) this.#loosePending();
+      else if (this.#queue.isClosed) this.#pending.lose();
       else if (this.#queue.hasPending) {
         await this.#sleep(pause);
         pause = Math.min(2 * pause, RETRY.most);
@@ -193,7 +189,7 @@ export class Writer {
     const { replica } = this.#options.journal;
     const draft = new Draft(replica);
     const verdicts: Verdict[] = [];
-    const accepted = new Set(batch.filter((waiting) => this.#isPending(waiting)));
+    const accepted = new Set(batch.filter((waiting) => this.#pending.has(waiting)));
     try {
       for (const waiting of batch) {
         if (draft.size > MAX_BATCH.bytes) break;
@@ -242,7 +238,7 @@ export class Writer {
       const verdict = verdicts[index] ?? { kind: 'confirmed' };
       waiting.resolve(verdict);
       const { pending } = waiting;
-      if (pending === undefined || !this.#isPending(waiting)) return;
+      if (pending === undefined || !this.#pending.has(waiting)) return;
       // What was worked out before it was pending was not what it was answered.
       if (!accepted.has(waiting)) again.push(waiting);
       else if (verdict.kind === 'refused') again.push(underNewId(waiting));
@@ -251,52 +247,12 @@ export class Writer {
     this.#queue.putBack(again);
   }
 
-  /** Whether it is in force here and not in the log. */
-  #isPending({ pending }: Waiting): boolean {
-    return pending !== undefined && this.#options.journal.replica.pending.includes(pending);
-  }
-
-  /**
-   * Puts an override in force here, which the store has not confirmed in time, and answers it. Gives the refusal that
-   * what is known here would mean, which may not be the newest: only the store can refuse a stop for good.
-   */
-  #pend(waiting: Waiting): PolicyError | undefined {
-    const { namespace, journal, log } = this.#options;
-    const { write } = waiting;
-    if (write?.step.on !== 'overrides' || !journal.loaded || this.#queue.isClosed) return undefined;
-    const { requestId, hash, step } = write;
-    const { replica } = journal;
-    const twin = replica.pending.find((pending) => pending.requestId === requestId);
-    // The store's answer, or that there is none, will be the caller's.
-    if (replica.requests.get(requestId) ?? (twin !== undefined && !twin.hash.equals(hash))) return undefined;
-    try {
-      step.changeFor(replica.inForce);
-    } catch (error) {
-      if (error instanceof PolicyError) return error;
-      throw error;
-    }
-    // Beside what is pending here, and not what the log has, which may have lost it again without this replica knowing.
-    const [override] = (twin ? undefined : step.changeFor(mergePending([], replica.pending)))?.after ?? [];
-    if (override === undefined) {
-      this.#queue.remove(waiting);
-      waiting.resolve(pendingVerdict(replica, step.name, emptyPatch()));
-      return undefined;
-    }
-    waiting.pending = { requestId, hash, override };
-    const { patch } = journal.pend(waiting.pending);
-    for (const other of this.#queue.waiting)
-      if (other.pending !== undefined && !this.#isPending(other)) this.#queue.remove(other);
-    log.overridePending({ namespace, override });
-    waiting.resolve(pendingVerdict(replica, step.name, patch));
-    return undefined;
-  }
-
   /** Answers the attempt and everything that queued up behind it, which was never sent. Overrides are pending, and go on. */
   #giveUp({ batch, changes, unanswered }: Attempt, cause: Error): void {
     const refusals = new Map<Waiting, PolicyError>();
     for (const waiting of [...batch, ...this.#queue.waiting]) {
       if (waiting.pending !== undefined || !isStop(waiting.write)) continue;
-      const refusal = this.#pend(waiting);
+      const refusal = this.#pending.accept(waiting);
       if (refusal) refusals.set(waiting, refusal);
     }
     const away = `the store is not available (${cause.message})`;
@@ -312,14 +268,10 @@ export class Writer {
     const isUnknown = unanswered && changes.length > 0;
     const failureOf = (waiting: Waiting, sent: boolean): PolicyError => {
       const refusal = refusals.get(waiting);
-      if (refusal)
-        return new PolicyError(
-          'STORE_UNAVAILABLE',
-          `${away}; as far as is known here, ${refusal.message}`,
-          retry,
-        );
       if (waiting.write === undefined) return unconfirmed;
-      return sent ? unknown : unavailable;
+      if (refusal === undefined) return sent ? unknown : unavailable;
+      const known = `${away}; as far as is known here, ${refusal.message}`;
+      return new PolicyError('STORE_UNAVAILABLE', known, retry);
     };
     this.#refuse(batch, (waiting) => failureOf(waiting, isUnknown));
     for (const waiting of this.#queue.takeRefusable()) waiting.reject(failureOf(waiting, false));
@@ -335,13 +287,7 @@ export class Writer {
 
   #refuse(batch: readonly Waiting[], errorFor: (waiting: Waiting) => Error): void {
     for (const waiting of batch) if (waiting.pending === undefined) waiting.reject(errorFor(waiting));
-    this.#queue.putBack(batch.filter((waiting) => this.#isPending(waiting)));
-  }
-
-  #loosePending(): void {
-    const { namespace, journal, log } = this.#options;
-    for (const { override } of journal.replica.pending) log.overrideLost({ namespace, override });
-    this.#queue.takePending();
+    this.#queue.putBack(batch.filter((waiting) => this.#pending.has(waiting)));
   }
 
   #sleep(ms: number): Promise<void> {
@@ -360,15 +306,4 @@ export class Writer {
         throw new Error('a confirmation is not the outcome of a write');
     }
   }
-}
-
-/** What was answered cannot be refused any more, whatever its id was used for by others. */
-function underNewId(waiting: Waiting): Waiting {
-  return { ...waiting, write: waiting.write && { ...waiting.write, requestId: randomUUID() } };
-}
-
-function pendingVerdict({ version, inForce }: Replica, name: string, patch: PolicyPatch): Verdict {
-  const override = findOverride(inForce, name);
-  const outcome = { version, patch, maskedFields: [], replayed: false, policy: undefined, override };
-  return { kind: 'outcome', outcome };
 }
