@@ -12,6 +12,7 @@ import { shorten } from './log-text.js';
 const MAX_TOLD = 50;
 const MAX_NAME = 128;
 const MAX_REASON = 160;
+const MAX_LIMITS = 400;
 
 export interface EngineLogOptions {
   readonly log: Logger;
@@ -124,7 +125,7 @@ export function createEngineLog({ log, store, creationSettings, command }: Engin
 
 function describePending(override: Override): string {
   const { name, actor, reason } = override;
-  const what = describeOverride(override).join(', ');
+  const what = shorten(describeOverride(override).join(', '), MAX_LIMITS);
   return `${shorten(name, MAX_NAME)} by ${shorten(actor, MAX_NAME)}: ${what} (${shorten(reason, MAX_REASON)})`;
 }
 

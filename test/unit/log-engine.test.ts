@@ -149,6 +149,14 @@ describe('what the operator is told of a pending override', () => {
     );
   });
 
+  it('is one line of bounded length, whatever names it blocks', () => {
+    const blocked = ['a\u2028b', '\u202ec', 'd'.repeat(128), 'e'.repeat(128)];
+    const wide = { ...limits, blockStrategies: blocked, blockSymbols: blocked };
+    log.overridePending({ namespace: 'default', override: { ...override, limits: wide } });
+    expect(lines[0]!.msg.length).to.be.lessThan(1000);
+    expect(lines[0]!.msg).to.not.match(/[\p{Cc}\p{Zl}\p{Zp}\p{Cf}]/u);
+  });
+
   it('is an error when it ends with this server', () => {
     log.overrideLost({ namespace: 'default', override });
     expect(lines[0]).to.include({ level: ERROR, override: 'desk' });
