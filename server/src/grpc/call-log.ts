@@ -3,6 +3,8 @@ import type { Logger } from 'pino';
 
 import { ERRORS, type PolicyError } from '../errors.js';
 
+const MAX_MESSAGE = 512;
+
 /** What is noted of a call: who made it, never what it carried. */
 export interface CallFacts {
   /** Short name, such as `Patch`. */
@@ -25,10 +27,12 @@ export function createCallLog(log: Logger): CallLog {
     failed(call, error) {
       const facts = { ...call, reason: error.reason, status: status[ERRORS[error.reason].grpc] };
       const text = `${call.method} failed: ${error.reason}`;
+      // It may repeat names that the caller sent, which must not break the line.
+      const why = error.message.slice(0, MAX_MESSAGE).replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Cf}]/gu, ' ');
       if (error.reason === 'INTERNAL') log.error({ ...facts, err: error.cause ?? error }, text);
       else if (error.reason === 'SHUTTING_DOWN') log.debug(facts, text);
-      else if (ERRORS[error.reason].grpc === status.UNAVAILABLE) log.warn(facts, `${text}: ${error.message}`);
-      else log.info(facts, `${text}: ${error.message.slice(0, 512)}`);
+      else if (ERRORS[error.reason].grpc === status.UNAVAILABLE) log.warn(facts, `${text}: ${why}`);
+      else log.info(facts, `${text}: ${why}`);
     },
     abandoned(call) {
       log.info(call, `${call.method} abandoned by its caller`);
