@@ -72,7 +72,7 @@ describe('a server whose SQLite file is replaced while in use', () => {
   it('reduces trading instead where it is set to halt', async () => {
     const { path, backup, drill } = await start(['--older-store', 'halt']);
     renameSync(backup, path);
-    await drill.told(0, /2 changes NOT put back; .* trading is reduced by the override older-store/u);
+    await drill.told(0, /1 change NOT put back; .* trading is reduced by the override older-store/u);
     const { policy } = await drill.get(0);
     expect(policy!.tradingState).to.equal(TradingState.REDUCE_ONLY);
     expect([...policy!.oppRankings.keys()]).to.deep.equal(['kept']);
