@@ -33,8 +33,7 @@ export class WriteQueue {
     const isUrgent = isStop(write);
     if (!isUrgent) this.#refuseExcess(write, signal);
     const waiting = createWaiting(write);
-    const place = isUrgent ? this.#waiting.findIndex((other) => !isStop(other.write)) : -1;
-    this.#waiting.splice(place < 0 ? this.#waiting.length : place, 0, waiting);
+    this.#waiting.splice(isUrgent ? this.#placeOf(write) : this.#waiting.length, 0, waiting);
     this.#bytes += write.size;
     signal?.addEventListener('abort', () => {
       if (this.remove(waiting)) waiting.reject(signal.reason as Error);
@@ -113,6 +112,13 @@ export class WriteQueue {
     this.#closed = true;
   }
 
+  /** Of a stop: before all but stops, and behind every Restore of its name, which would take it away again. */
+  #placeOf(stop: PreparedWrite): number {
+    const restored = this.#waiting.findLastIndex(({ write }) => write && isRestoreOf(write, stop));
+    const place = this.#waiting.findIndex(({ write }, i) => i > restored && !isStop(write));
+    return place < 0 ? this.#waiting.length : place;
+  }
+
   #refuseExcess(write: PreparedWrite, signal: AbortSignal | undefined): void {
     signal?.throwIfAborted();
     if (this.#waiting.length < MAX_QUEUED.writes && this.#bytes + write.size <= MAX_QUEUED.bytes) return;
@@ -132,6 +138,10 @@ export class WriteQueue {
 /** An override that means it. */
 export function isStop(write: PreparedWrite | undefined): boolean {
   return write?.step.kind === ChangeKind.OVERRIDE && !write.request.validateOnly;
+}
+
+function isRestoreOf({ step: a }: PreparedWrite, { step: b }: PreparedWrite): boolean {
+  return a.kind === ChangeKind.RESTORE && a.on === 'overrides' && b.on === 'overrides' && a.name === b.name;
 }
 
 function createWaiting(write: PreparedWrite | undefined): Waiting {

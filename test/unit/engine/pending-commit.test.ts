@@ -141,6 +141,21 @@ describe('a pending override is committed', () => {
     expect(names(near)).to.deep.equal(['circuit-breaker']);
   });
 
+  it('after a Restore of its name that waited before it, which does not take it away', async () => {
+    const { clock, store, far, pend } = await startTwo();
+    await far.engine.override();
+    far.link.always('not-sent');
+    void far.engine.patch({ maxPositions: 20 });
+    const earlier = far.engine.restore();
+    await pend(far.engine.override());
+    far.link.always(undefined);
+    await clock.advance(3000);
+    await earlier;
+    const [first, ...rest] = ['OVERRIDE', 'RESTORE', 'OVERRIDE'].map((kind) => `${kind} circuit-breaker`);
+    expect(await story(store)).to.deep.equal([first, 'PATCH', ...rest]);
+    expect(names(far)).to.deep.equal(['circuit-breaker']);
+  });
+
   it('also where others have made it too much or too loose for the log', async () => {
     const { clock, near, far, pend } = await startTwo();
     far.link.cut();
