@@ -1,6 +1,12 @@
 import { Override, type OverridesChange } from '@policystore/client/proto';
 
-import { findOverride, isSameRestriction, joinOverrides, type Overrides } from '../domain/overrides.js';
+import {
+  changeOverrides,
+  findOverride,
+  isSameRestriction,
+  joinOverrides,
+  type Overrides,
+} from '../domain/overrides.js';
 import type { Missing } from './missing.js';
 import type { Replica } from './replica.js';
 
@@ -45,15 +51,15 @@ function isEqual(a: Override, b: Override): boolean {
 
 /** What puts `lost` in force beside what there is. It takes none out of force, and loosens none. */
 export function joinInto(there: Overrides, lost: Overrides): OverridesChange | undefined {
-  const before = [];
-  const after = [];
+  let inForce = there;
   for (const override of lost) {
-    const known = findOverride(there, override.name);
+    const known = findOverride(inForce, override.name);
     const joined = known === undefined ? override : joinOverrides(known, override);
     if (known !== undefined && isSameRestriction(known, joined)) continue;
-    if (known !== undefined) before.push(known);
-    after.push(joined);
+    inForce = changeOverrides(inForce, { before: [], after: [joined] });
   }
+  const before = there.filter((override) => !inForce.includes(override));
+  const after = inForce.filter((override) => !there.includes(override));
   return after.length === 0 ? undefined : { before, after };
 }
 

@@ -110,6 +110,21 @@ describe('a store that comes back older, where replicas halt', () => {
     expect(replicas[0]!.get().policy!.tradingState).to.equal(TradingState.REDUCE_ONLY);
   });
 
+  it('trips again where the trip is lost too, under its name once', async () => {
+    const fleet = await start({ olderStore: 'halt' });
+    const { store, replicas } = fleet;
+    const backup = store.backup();
+    await replicas[0]!.patch({ maxPositions: 30 });
+    for (let i = 0; i < 2; i += 1) {
+      await fleet.settle();
+      await store.restore(backup);
+    }
+    await fleet.settle();
+    fleet.expectAgreement();
+    const { overrides } = (await fleet.log()).at(-1)!;
+    expect(overrides!.after.map(({ name }) => name)).to.deep.equal(['older-store']);
+  });
+
   it('does not answer for what was dropped: not as a replay, and not as a version', async () => {
     const { fleet, replicas, lost } = await startHalted();
     const gone = refusal(replicas[1]!.query({ minVersion: lost }), 'EPOCH_UNKNOWN');
