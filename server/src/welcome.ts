@@ -32,7 +32,7 @@ export function welcome(address: string, namespaces: readonly string[]): string 
     `  ${buf('Watch', target)}`,
     `  ${buf('Patch', patch)}`,
     '',
-    'Stop all trading, give it back, and see who did what and why:',
+    'Stop all new positions, give them back, and see who did what and why:',
     '',
     `  ${buf('Override', { ...target, reason: 'flash crash' })}`,
     `  ${buf('Restore', { ...target, reason: 'it is over' })}`,

@@ -141,7 +141,7 @@ describe('PolicyClient.history', () => {
       effectivePatch: { maxPositions: 3 },
       overrides: { before: [], after: [{ name: 'news' }] },
       rollbackTo: at(4),
-      origin: { version: at(7, 'e0'), id: 'x' },
+      origin: { version: at(7, 'e0'), id: 'x', commitTime: undefined },
       recovery: { store: at(3), halted: true },
     };
     const answer = ListChangesResponse.fromPartial({ entries: [{ change, fields }] });
@@ -155,7 +155,10 @@ describe('PolicyClient.history', () => {
     ]);
     expect(value?.effectivePatch.maxPositions).to.equal(3);
     expect(value?.overrides?.after.map(({ name }) => name)).to.deep.equal(['news']);
-    expect(value).to.deep.include({ rollbackTo: at(4), origin: { version: at(7, 'e0'), id: 'x' } });
+    expect(value).to.deep.include({
+      rollbackTo: at(4),
+      origin: { version: at(7, 'e0'), id: 'x', commitTime: undefined },
+    });
     expect(value?.recovery).to.deep.include({ store: at(3), held: undefined, halted: true });
   });
 

@@ -101,7 +101,7 @@ describe('the line in the log about an override', () => {
       {
         kind: OVERRIDE,
         overrides: { before: [], after: [override()] },
-        origin: { version: { epoch: 'd', revision: 5 }, id: 'x' },
+        origin: { version: { epoch: 'd', revision: 5 }, id: 'x', commitTime: undefined },
       },
       `override circuit-breaker in force: default e:7 (put back, was d:5) by safety_governor: ${BREAKER}`,
     ],
@@ -113,7 +113,7 @@ describe('the line in the log about an override', () => {
   }
 
   it('is one line of bounded length, whatever was written', () => {
-    const text = fc.string({ unit: 'binary', maxLength: 3000 });
+    const text = fc.string({ unit: 'binary', maxLength: 3000, size: 'max' });
     fc.assert(
       fc.property(arbOverrides, text, text, (after, name, reason) => {
         const hostile = after.map((each) => ({
@@ -182,7 +182,7 @@ describe('the line in the log about a rollback or a recovery', () => {
         actor: 'msc_ai',
         patch: { ...emptyPatch(), riskMode: RiskMode.DEFENSIVE },
         inverse: { ...emptyPatch(), riskMode: RiskMode.NORMAL },
-        origin: { version: held, id: 'x' },
+        origin: { version: held, id: 'x', commitTime: undefined },
       },
       'policy changed: default e:7 (put back, was d:5) by msc_ai: risk_mode NORMAL -> DEFENSIVE',
     ],

@@ -94,7 +94,9 @@ function putBack(
     revision: Math.max(found?.head.revision ?? 0, held.head.revision) + 1,
   };
   const says = { recovery: { store, held: held.version, halted: isHalted } };
-  const contested = contestedNames(composer.overrides, rest.overrides);
+  const contested = new Set(contestedNames(composer.overrides, rest.overrides));
+  // That an earlier one was restored must not end the new one.
+  if (mode === 'halt') contested.add(HALT_OVERRIDE);
   const lost = isHalted ? lostByHalting(held, missing) : lostOverrides(held, missing, contested);
   const overrides = joinInto(composer.overrides, mode === 'halt' ? [...lost, haltOverride(now)] : lost);
 
@@ -185,9 +187,9 @@ function requestsOf(foreign: readonly LoggedChange[]): (change: LoggedChange) =>
 
 /** Commits a change of the held history once more, as far as it still does anything. */
 function repeat(composer: Composer, logged: LoggedChange, contested: ReadonlySet<string>): void {
-  const { change, base, epoch, revision, id } = logged;
+  const { change, base, epoch, revision, id, commitTime } = logged;
   const { kind, actor, reason, requestId, requestHash, rollbackTo, recovery } = change;
-  const origin = change.origin ?? { version: { epoch, revision }, id };
+  const origin = change.origin ?? { version: { epoch, revision }, id, commitTime: timestamp(commitTime) };
   const effective = composer.effective();
   const applied = composer.base.apply(base.patch);
   const overrides = logged.overrides && again(logged.overrides, composer.overrides, contested);

@@ -19,7 +19,6 @@ import {
   checkEnum,
   checkFields,
   checkLength,
-  checkRevision,
   checkVersion,
   MAX_NAME,
   MAX_REASON,
@@ -68,7 +67,10 @@ export function checkReset(request: ResetRequest): void {
 export function checkRollback(request: RollbackRequest): WriteAction {
   const violations = writeViolations(request);
   const { revision, epoch } = request;
-  checkRevision(violations, 'revision', revision);
+  if (revision < 1) {
+    const description = `must be the revision to go back to, at least 1, got ${revision}`;
+    violations.push({ field: 'revision', description });
+  }
   checkLength(violations, 'epoch', epoch, MAX_NAME);
   const fields = checkFields(violations, request.fields, FIELDS);
   refuseAny(violations);

@@ -41,6 +41,17 @@ async function sampleLog(): Promise<WrittenLog> {
 describe('what was in force', () => {
   const start = useFleets();
 
+  /** Two replicas that hold a change which a backup of their store does not have. */
+  async function startLosing() {
+    const fleet = await start({ size: 2 });
+    const { store, replicas } = fleet;
+    await fleet.settle();
+    const backup = store.backup();
+    await replicas[0]!.patch({ maxPositions: 30 });
+    await fleet.settle();
+    return { store, replicas, backup, settle: () => fleet.settle() };
+  }
+
   it('is told of every revision, base and effective, whatever was written', async () => {
     const step = fc.oneof(
       { weight: 4, arbitrary: fc.record({ patch: arbSmallPatch }) },
@@ -142,6 +153,23 @@ describe('what was in force', () => {
       const error = await refusal(history.at({ revision: 2, epoch: last.epoch }), 'EPOCH_UNKNOWN');
       expect(error.message).to.include(`${first.epoch}:2`);
       await refusal(history.base({ revision: last.revision, epoch: first.epoch }), 'EPOCH_UNKNOWN');
+    });
+
+    it('for a version that the store lost, naming where it was put back', async () => {
+      const { store, replicas, ...fleet } = await startLosing();
+      const [lost, late] = [replicas[0]!.version(), replicas[1]!];
+      await store.restore(fleet.backup);
+      await fleet.settle();
+      const { revision, epoch } = lost;
+      const error = await refusal(late.namespace.at({ revision, epoch }), 'EPOCH_UNKNOWN');
+      expect(error.message).to.include(`the store lost ${formatVersion(lost)}`);
+      const [, put = ''] = /put back as (\S+):/.exec(error.message) ?? [];
+      const past = await late.namespace.at({
+        revision: Number(put.split(':')[1]),
+        epoch: put.split(':')[0]!,
+      });
+      expect(past.entry.change?.origin?.version).to.deep.equal(lost);
+      expect(past.base.maxPositions).to.equal(30);
     });
 
     it('for a time in the future, saying what time it is', async () => {

@@ -161,6 +161,18 @@ describe('a store that comes back older, where replicas halt', () => {
     expect(policy!.oppRankings.get('BTC')).to.equal(0.5);
     expect(policy!.overrides.map(({ name }) => name)).to.deep.equal(['older-store']);
   });
+
+  it('trips again though an earlier trip was restored, be that restored once more with the rest', async () => {
+    const { fleet, store, replicas } = await startHalted();
+    await replicas[0]!.restore('older-store');
+    await fleet.settle();
+    await store.loseAll();
+    await fleet.settle();
+    fleet.expectAgreement();
+    const { policy } = replicas[1]!.get();
+    expect(policy!.tradingState).to.equal(TradingState.REDUCE_ONLY);
+    expect(policy!.overrides.map(({ name }) => name)).to.include('older-store');
+  });
 });
 
 function rank(symbol: string): Partial<PolicyPatch> {

@@ -40,6 +40,7 @@ describe('a store that comes back older', () => {
       [ChangeKind.OVERRIDE, 'governor', 'three', 'r3'],
     ]);
     expect(back.map(({ origin }) => origin!.version)).to.deep.equal(lost.map((outcome) => outcome.version));
+    expect(back.map(({ origin }) => origin!.commitTime)).to.not.include(undefined);
     expect(back[2]!.overrides!.after.map(({ name }) => name)).to.deep.equal(['ban']);
   });
 

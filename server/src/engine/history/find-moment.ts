@@ -1,8 +1,13 @@
+import type { Version } from '@policystore/client/proto';
+
 import { PolicyError } from '../../errors.js';
 import type { LogEntry } from '../../store/store.js';
 import { decodeEntry, formatVersion } from '../change.js';
 import type { RevisionName } from '../types.js';
 import { type LogReader, LogRewritten, type Place } from './log-reader.js';
+
+/** How many changes are searched for one that was put back. */
+const MAX_SEARCHED = 5000;
 
 /**
  * The entry of a revision.
@@ -14,9 +19,10 @@ export async function findRevision(
   { revision, epoch }: RevisionName,
 ): Promise<LogEntry> {
   const entry = revision < 1 ? undefined : await log.at(revision);
+  if (typeof entry === 'object' && (epoch === '' || epoch === entry.epoch)) return entry;
+  if (epoch !== '') await refusePutBack(log, held, { epoch, revision });
   if (entry === 'compacted') throw beforeTheLog(`revision ${revision}`, await log.oldest());
   if (entry === undefined) throw await whyUnknown(log, held, revision);
-  if (epoch === '' || epoch === entry.epoch) return entry;
   throw new PolicyError(
     'EPOCH_UNKNOWN',
     `revision ${revision} is ${formatVersion(entry)}, not of epoch ${JSON.stringify(epoch)}. ` +
@@ -93,6 +99,25 @@ function beforeTheLog(what: string, oldest: LogEntry): PolicyError {
   return unknown(
     `${what} is before the first change, ${formatVersion(oldest)} of ${timeText(oldest.commitTime)}: there was no policy`,
   );
+}
+
+/**
+ * A change that the store had lost has another number since it was put back.
+ * @throws PolicyError EPOCH_UNKNOWN, with that number, as far as it is not too long ago to look for.
+ */
+async function refusePutBack(log: LogReader, held: Place, version: Version): Promise<void> {
+  let searched = 0;
+  for await (const { change, ...place } of log.newestFirst(await log.newest(held))) {
+    const { epoch, revision } = change.origin?.version ?? {};
+    if (epoch === version.epoch && revision === version.revision) {
+      throw new PolicyError(
+        'EPOCH_UNKNOWN',
+        `the store lost ${formatVersion(version)}, and it was put back as ${formatVersion(place)}: ask for that`,
+      );
+    }
+    searched += 1;
+    if (searched === MAX_SEARCHED) return;
+  }
 }
 
 async function whyUnknown(log: LogReader, held: Place, revision: number): Promise<PolicyError> {

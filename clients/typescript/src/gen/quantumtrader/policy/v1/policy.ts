@@ -366,6 +366,8 @@ export interface Origin {
     | undefined;
   /** id is what the change had as its id. */
   id: string;
+  /** commit_time is when it was committed first, by the clock of the store that lost it. */
+  commitTime: Timestamp | undefined;
 }
 
 /**
@@ -1876,7 +1878,7 @@ export const Recovery: MessageFns<Recovery> = {
 };
 
 function createBaseOrigin(): Origin {
-  return { version: undefined, id: "" };
+  return { version: undefined, id: "", commitTime: undefined };
 }
 
 export const Origin: MessageFns<Origin> = {
@@ -1886,6 +1888,9 @@ export const Origin: MessageFns<Origin> = {
     }
     if (message.id !== "") {
       writer.uint32(18).string(message.id);
+    }
+    if (message.commitTime !== undefined) {
+      Timestamp.encode(message.commitTime, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -1919,6 +1924,14 @@ export const Origin: MessageFns<Origin> = {
             message.id = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.commitTime = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1940,6 +1953,9 @@ export const Origin: MessageFns<Origin> = {
       ? Version.fromPartial(object.version)
       : undefined;
     message.id = object.id ?? "";
+    message.commitTime = (object.commitTime !== undefined && object.commitTime !== null)
+      ? Timestamp.fromPartial(object.commitTime)
+      : undefined;
     return message;
   },
 };

@@ -160,7 +160,10 @@ export interface UpdateResponse {
   patch:
     | PolicyPatch
     | undefined;
-  /** masked_fields changed in the base and are hidden by an override in the effective policy. */
+  /**
+   * masked_fields changed in the base, and an override hides the new value, wholly or in part: another value holds, or a
+   * name that was added to a list is blocked.
+   */
   maskedFields: string[];
   /** replayed is true when request_id had been committed before; version and patch are of that first time. */
   replayed: boolean;
