@@ -72,10 +72,16 @@ export class Drill {
     return version!;
   }
 
+  /** Resolves when the store has it. */
   async override(at: number, name: string, maxPositions: number): Promise<void> {
     const limits = { ...Limits.create(), maxPositions };
     const request = { ...OverrideRequest.create(), name, limits, reason: name, requestId: name };
     await ask(this.#server(at).client, methods.override, request);
+    // On a busy machine it may be answered as pending, before the store has it.
+    await until(async () => {
+      const { policy } = await this.get(at);
+      return policy?.overrides.some((it) => it.name === name && !it.pending);
+    });
     this.#overrides.add(name);
   }
 
