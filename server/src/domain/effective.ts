@@ -1,5 +1,6 @@
-import { type PolicyPatch, type TradingState } from '@policystore/client/proto';
+import type { Limits, PolicyPatch, TradingState } from '@policystore/client/proto';
 
+import { joinLimits } from './limits.js';
 import { limitsOf, type Overrides } from './overrides.js';
 import { touchedFields, trimPatch } from './patch/patch.js';
 import { TABLE } from './patch/table.js';
@@ -27,7 +28,24 @@ export function isLimited(field: FieldName): boolean {
  * fields. Without, the base itself.
  */
 export function effectivePolicy(base: Policy, overrides: Overrides): Policy {
-  return overrides.map(limitsOf).reduce(tighten, base);
+  return overrides.length === 0 ? base : tighten(base, limitsTogether(overrides));
+}
+
+/** Of overrides, which are never changed in place, and are asked for with every change of the policy. */
+const together = new WeakMap<Overrides, Limits>();
+
+function limitsTogether(overrides: Overrides): Limits {
+  const known = together.get(overrides);
+  if (known !== undefined) return known;
+  const all = overrides.map(limitsOf);
+  const others = all.map((limits): Limits => ({ ...limits, blockStrategies: [], blockSymbols: [] }));
+  const limits = {
+    ...others.reduce(joinLimits),
+    blockStrategies: all.flatMap(({ blockStrategies }) => blockStrategies),
+    blockSymbols: all.flatMap(({ blockSymbols }) => blockSymbols),
+  };
+  together.set(overrides, limits);
+  return limits;
 }
 
 export function effectiveState(overrides: Overrides): TradingState {

@@ -55,9 +55,19 @@ export function higher<N extends number>(value: N, limit: N | undefined): N {
   return limit !== undefined && limit > value ? limit : value;
 }
 
+/** What is left of a list, by what is blocked: no list is changed in place, and most changes of a policy touch none. */
+const left = new WeakMap<readonly string[], WeakMap<readonly string[], string[]>>();
+
 function fewer(names: string[], blocked: readonly string[]): string[] {
-  if (blocked.length === 0) return names;
-  const without = new Set(blocked);
-  const rest = names.filter((name) => !without.has(name));
+  if (blocked.length === 0 || names.length === 0) return names;
+  const known = left.get(blocked) ?? new WeakMap<readonly string[], string[]>();
+  left.set(blocked, known);
+  const rest = known.get(names) ?? namesWithout(names, new Set(blocked));
+  known.set(names, rest);
+  return rest;
+}
+
+function namesWithout(names: string[], blocked: ReadonlySet<string>): string[] {
+  const rest = names.filter((name) => !blocked.has(name));
   return rest.length === names.length ? names : rest;
 }

@@ -71,6 +71,19 @@ function expectTightest(base: Policy, overrides: Overrides, left: readonly Overr
 }
 
 describe('the effective policy', () => {
+  it('goes through a list only when it changed, however many overrides there are', () => {
+    const base = { ...presetPolicy('default'), allowedSymbols: ['A', 'B', 'C'], allowedStrategies: ['s'] };
+    const overrides = inForce(
+      named('a', { blockSymbols: ['A'] }),
+      named('b', { blockSymbols: ['B'], blockAllStrategies: true }),
+    );
+    const first = effectivePolicy(base, overrides);
+    const later = effectivePolicy({ ...base, maxPositions: 7 }, overrides);
+    expect(later.allowedSymbols).to.equal(first.allowedSymbols).and.to.deep.equal(['C']);
+    expect(later.allowedStrategies).to.equal(first.allowedStrategies).and.to.deep.equal([]);
+    expect(later.maxPositions).to.equal(7);
+  });
+
   it('is the tightest of base and overrides in every order of arrival and removal', () => {
     const orders = fc
       .array(arbOverride, { minLength: 1, maxLength: 5 })
