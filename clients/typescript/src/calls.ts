@@ -6,6 +6,7 @@ import {
 } from '@grpc/grpc-js';
 
 import { type Channel, type Channels } from './channels.js';
+import { Doubt } from './doubt.js';
 import { PolicyStoreError } from './errors.js';
 import { type Operations } from './operations.js';
 import { type CallOptions } from './options.js';
@@ -33,6 +34,12 @@ export interface CallsContext {
   readonly timing: Timing;
 }
 
+/**
+ * What a call does and whether it may be tried again, on every address: a write is known by its request id; without
+ * one, a second try might do it twice.
+ */
+export type Effect = 'read' | 'write' | 'write-once';
+
 /** What one address made of a call to all of them. */
 export type Answer<T> =
   | { readonly address: string; readonly value: T; readonly error?: undefined }
@@ -51,22 +58,27 @@ export class Calls {
     return this.#context.timing.now() + readDeadline(options.deadlineMs ?? this.#context.deadlineMs);
   }
 
-  /** Calls the address that works. `safe`: the call may be tried again, on every address. */
-  async anywhere<R>(options: CallOptions, deadline: number, safe: boolean, start: StartCall<R>): Promise<R> {
+  /** Calls the address that works. */
+  async anywhere<R>(options: CallOptions, deadline: number, effect: Effect, start: StartCall<R>): Promise<R> {
     const { channels, operations, timing } = this.#context;
     const operation = operations.begin(options.signal);
     const { signal } = operation;
+    const safe = effect !== 'write-once';
+    const doubt = effect === 'read' ? undefined : new Doubt(safe);
     try {
-      const attempt = (timeoutMs: number) => this.#attempt(channels.use(), timeoutMs, signal, start);
+      const attempt = (timeoutMs: number) => this.#attempt(channels.use(), timeoutMs, signal, start, doubt);
       return await retry(attempt, { deadline, addresses: channels.size, safe, signal, timing });
+    } catch (error) {
+      throw error === signal.reason ? error : (doubt?.judge(error) ?? error);
     } finally {
       operation.end();
     }
   }
 
   /**
-   * Calls every address at once, each with tries of its own, and resolves with what each one answered: when all are
-   * done, two seconds after the first answer, or at the deadline. `read` makes a value of an answer, or throws.
+   * Writes, with a request id, at every address at once, each with tries of its own. Resolves with what each one
+   * answered: when all are done, two seconds after the first answer, or at the deadline. `read` makes a value of an
+   * answer, or throws.
    */
   async everywhere<R, T>(
     options: CallOptions,
@@ -93,10 +105,11 @@ export class Calls {
 
     const callOne = async (channel: Channel): Promise<Answer<T>> => {
       const { address } = channel;
+      const doubt = new Doubt(true);
       let failure = late;
       const attempt = async (timeoutMs: number): Promise<R> => {
         try {
-          return await this.#attempt(channel, timeoutMs, signal, start);
+          return await this.#attempt(channel, timeoutMs, signal, start, doubt);
         } catch (error) {
           if (error instanceof PolicyStoreError && error !== late) failure = error;
           throw error;
@@ -108,7 +121,8 @@ export class Calls {
         return { address, value };
       } catch (error) {
         if (signal.aborted && signal.reason !== late) throw signal.reason;
-        if (error instanceof PolicyStoreError) return { address, error: error === late ? failure : error };
+        const judged = doubt.judge(error === late ? failure : error);
+        if (judged instanceof PolicyStoreError) return { address, error: judged };
         throw error;
       }
     };
@@ -126,6 +140,7 @@ export class Calls {
     timeoutMs: number,
     signal: AbortSignal,
     start: StartCall<R>,
+    doubt: Doubt | undefined,
   ): Promise<R> {
     try {
       return await callOnce(
@@ -134,6 +149,7 @@ export class Calls {
         signal,
       );
     } catch (error) {
+      doubt?.note(error);
       if (isTransient(error)) channel.leave();
       throw error;
     }

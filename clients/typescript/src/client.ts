@@ -73,6 +73,10 @@ type WriteResponse = Omit<UpdateResponse, 'maskedFields'> & { maskedFields?: str
  * A client of one namespace. Every method rejects with PolicyStoreError, or with the signal's reason after an abort;
  * what the types forbid, such as a misspelt option, is a TypeError.
  * Calls that fail for a passing reason are tried again, on every address, until their deadline.
+ *
+ * A write that fails with `OUTCOME_UNKNOWN` (a try was not answered, or not before the deadline) or ends by an abort may
+ * have happened, or happen later, when a server or its store is back. To be sure, repeat it with the same `requestId`:
+ * it is done once. That takes an id of your own, for the one that a call makes is not told.
  */
 export class PolicyClient implements AsyncDisposable {
   readonly #namespace: string;
@@ -205,7 +209,7 @@ export class PolicyClient implements AsyncDisposable {
       this.#calls.anywhere<ListChangesResponse>(
         options,
         this.#calls.deadline(options),
-        true,
+        'read',
         (channel, ...call) => channel.history.listChanges({ ...query, pageToken }, ...call),
       ),
     );
@@ -222,7 +226,7 @@ export class PolicyClient implements AsyncDisposable {
     const { version, base, effective, entry } = await this.#calls.anywhere<GetRevisionResponse>(
       options,
       this.#calls.deadline(options),
-      true,
+      'read',
       (channel, ...call) => channel.history.getRevision(request, ...call),
     );
     if (!version || !base || !effective) {
@@ -263,17 +267,22 @@ export class PolicyClient implements AsyncDisposable {
   async #get(options: GetOptions, deadline: number): Promise<Current | NotModified> {
     const { ifVersionNot } = options;
     let sentAt = 0;
-    const response = await this.#calls.anywhere<GetResponse>(options, deadline, true, (channel, ...call) => {
-      const request: GetRequest = {
-        namespace: this.#namespace,
-        view: options.view ?? View.EFFECTIVE,
-        ifVersionNot: ifVersionNot && this.#session.identifies(ifVersionNot) ? ifVersionNot : undefined,
-        minVersion: this.#session.atLeast(options.minVersion),
-        freshness: options.fresh ? Freshness.STORE : Freshness.MEMORY,
-      };
-      sentAt = performance.now();
-      return channel.policy.get(request, ...call);
-    });
+    const response = await this.#calls.anywhere<GetResponse>(
+      options,
+      deadline,
+      'read',
+      (channel, ...call) => {
+        const request: GetRequest = {
+          namespace: this.#namespace,
+          view: options.view ?? View.EFFECTIVE,
+          ifVersionNot: ifVersionNot && this.#session.identifies(ifVersionNot) ? ifVersionNot : undefined,
+          minVersion: this.#session.atLeast(options.minVersion),
+          freshness: options.fresh ? Freshness.STORE : Freshness.MEMORY,
+        };
+        sentAt = performance.now();
+        return channel.policy.get(request, ...call);
+      },
+    );
     const policy = response.policy && readPolicy(response.policy);
     const believable = {
       version: this.#seen(response.version, policy && hasPending(policy)),
@@ -298,11 +307,12 @@ export class PolicyClient implements AsyncDisposable {
 
   async #write<R extends WriteResponse>(
     options: WriteOptions,
-    { requestId }: WriteRequest,
+    { requestId, validateOnly }: WriteRequest,
     start: StartCall<R>,
   ): Promise<WriteResult> {
     const deadline = this.#calls.deadline(options);
-    const response = await this.#calls.anywhere(options, deadline, requestId !== '', start);
+    const effect = validateOnly ? 'read' : requestId === '' ? 'write-once' : 'write';
+    const response = await this.#calls.anywhere(options, deadline, effect, start);
     return {
       version: this.#seen(response.version),
       patch: response.patch ?? PolicyPatch.fromPartial({}),

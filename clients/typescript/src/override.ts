@@ -1,4 +1,5 @@
 import { type Answer } from './calls.js';
+import { isOutcomeUnknown, isRefusal } from './doubt.js';
 import { PolicyStoreError } from './errors.js';
 import { type Override, type OverrideResponse, PolicyPatch } from './proto.js';
 import { isTransient } from './retry.js';
@@ -41,7 +42,7 @@ export interface TakenOverride {
   readonly version: Version;
 }
 
-/** @throws PolicyStoreError where no address took it: a refusal rather than that an address was away. */
+/** @throws PolicyStoreError where no address took it: a refusal, else that one may have, else that one was away. */
 export function readOutcomes(answers: readonly Answer<TakenOverride>[]): OverrideResult {
   const taken = answers.flatMap(({ value }) => (value ? [value] : []));
   const committed = taken.filter((each) => !isPending(each));
@@ -73,7 +74,8 @@ function isPending({ response }: TakenOverride): boolean {
 
 function mostTelling(answers: readonly Answer<TakenOverride>[]): PolicyStoreError {
   const errors = answers.flatMap(({ error }) => (error ? [error] : []));
-  const refusal = errors.find((error): boolean => !isTransient(error));
+  const telling = errors.find(isRefusal) ?? errors.find(isOutcomeUnknown);
+  const final = errors.find((error): boolean => !isTransient(error));
   const answer = errors.find(({ reason }) => reason !== undefined);
-  return refusal ?? answer ?? errors[0] ?? new PolicyStoreError('INTERNAL', 'there is no address');
+  return telling ?? final ?? answer ?? errors[0] ?? new PolicyStoreError('INTERNAL', 'there is no address');
 }
