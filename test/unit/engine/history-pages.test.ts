@@ -223,7 +223,11 @@ describe('the list of changes', () => {
     it('that it gave, whatever else is sent', async () => {
       const history = await (await sampleLog()).history();
       const forged = (parts: unknown): string => Buffer.from(JSON.stringify(parts)).toString('base64url');
+      const { nextPageToken } = await history.changes({ ...ALL, pageSize: 2 });
+      const [, , digest] = JSON.parse(Buffer.from(nextPageToken, 'base64url').toString()) as unknown[];
       const foreign = [
+        forged([0, 'id', digest]),
+        forged([-5, 'id', digest]),
         'x',
         '!',
         forged([1]),

@@ -22,7 +22,8 @@ export function decodePageToken(token: string, digest: string): Place {
   const parts = parse(token);
   if (Array.isArray(parts) && parts.length === 3 && encode(parts) === token) {
     const [revision, id, bound] = parts as unknown[];
-    if (Number.isSafeInteger(revision) && typeof id === 'string' && bound === digest) {
+    const isRevision = Number.isSafeInteger(revision) && (revision as number) >= 1;
+    if (isRevision && typeof id === 'string' && bound === digest) {
       return { revision: revision as number, id };
     }
   }
