@@ -218,7 +218,8 @@ export class Writer {
    * nothing to put there), or the log no longer reaches that far back.
    * @throws StoreUnavailable where there was no reason for a conflict.
    */
-  #fate({ expected, changes: [first] }: Attempt): 'landed' | 'superseded' | 'untold' {
+  #fate({ expected, changes, unanswered }: Attempt): 'landed' | 'superseded' | 'untold' {
+    const [first] = changes;
     const { head, recent, lineage } = this.#options.journal.replica;
     if (head.id === expected.id) {
       throw new StoreUnavailable('the store refused the newest head that it shows', { sent: false });
@@ -229,7 +230,10 @@ export class Writer {
       return 'landed';
     if (inItsPlace?.epoch === expected.epoch) return 'superseded';
     const end = head.epoch === expected.epoch ? undefined : lineage.end(expected.epoch);
-    return end !== undefined && end < first.revision ? 'superseded' : 'untold';
+    if (end === undefined || end >= first.revision) return 'untold';
+    // The store has lost it, if it ever had it. Who saw it may still put it back; only a request id shows that then.
+    const isTraceable = changes.every(({ change }) => change.requestId !== '');
+    return unanswered && !isTraceable ? 'untold' : 'superseded';
   }
 
   #settle({ batch, verdicts, accepted }: Attempt): void {

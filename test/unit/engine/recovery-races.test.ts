@@ -180,6 +180,7 @@ describe('replicas of a store that comes back older', () => {
       { requestId: 'r1', seen: true, first: 'another' },
       { requestId: 'r1', seen: false, first: 'its own' },
       { requestId: 'r1', seen: false, first: 'another' },
+      { requestId: '', seen: true, first: 'its own' },
       { requestId: '', seen: true, first: 'another' },
       { requestId: '', seen: false, first: 'its own' },
       { requestId: '', seen: false, first: 'another' },
