@@ -78,7 +78,7 @@ export class Draft {
       checkSameRequest(write, seen);
       return { kind: 'replay', version: { epoch: seen.epoch, revision: seen.revision } };
     }
-    this.#checkExpectedVersion(write);
+    if (!accepted) this.#checkExpectedVersion(write);
     const outcome = step.on === 'base' ? this.#change(write, step) : this.#override(write, step, accepted);
     return { kind: 'outcome', outcome };
   }

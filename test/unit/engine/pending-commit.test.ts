@@ -171,6 +171,17 @@ describe('a pending override is committed', () => {
     expect(far.engine.policy().maxPositions).to.equal(4);
   });
 
+  it('whatever version it expected', async () => {
+    const { clock, store, near, far, pend } = await startTwo();
+    const expectedVersion = far.engine.version();
+    await near.engine.override({ name: 'a', limits: { maxPositions: 5 } });
+    far.link.cut();
+    await pend(far.engine.override({ name: 'b' }, { expectedVersion }));
+    far.link.mend();
+    await clock.advance(3000);
+    expect(await story(store)).to.deep.equal(['OVERRIDE a', 'OVERRIDE b']);
+  });
+
   describe('and then', () => {
     it('is gone for good when another replica restores it, though its reply was lost', async () => {
       const { clock, store, near, far, pend } = await startTwo();
