@@ -5,6 +5,7 @@ import { Metadata } from '@grpc/grpc-js';
 import { Calls, type StartCall } from './calls.js';
 import { Channels } from './channels.js';
 import { readDuration } from './duration.js';
+import { readEnum } from './enums.js';
 import { PolicyStoreError } from './errors.js';
 import { type HistoryEntry, type PastPolicy, readEntry, readPages } from './history.js';
 import { writeHistoryQuery, writeMoment } from './history-query.js';
@@ -46,7 +47,6 @@ import {
   readNamespace,
   readOverrideId,
   readOverrideName,
-  readPreset,
   readRevision,
   readRollbackFields,
   readToken,
@@ -140,7 +140,10 @@ export class PolicyClient implements AsyncDisposable {
 
   /** Returns to a preset; without one, to the server's own defaults. Lists and dictionaries become empty. */
   async reset(preset: Preset = Preset.UNSPECIFIED, options: WriteOptions = {}): Promise<WriteResult> {
-    const request = { ...this.#writeRequest(options), preset: readPreset(preset) };
+    const request = {
+      ...this.#writeRequest(options),
+      preset: readEnum('the preset', 'Preset', Preset, preset),
+    };
     return this.#write(options, request, (channel, ...call) => channel.policy.reset(request, ...call));
   }
 
@@ -266,6 +269,7 @@ export class PolicyClient implements AsyncDisposable {
 
   async #get(options: GetOptions, deadline: number): Promise<Current | NotModified> {
     const { ifVersionNot } = options;
+    const view = readEnum('view', 'View', View, options.view ?? View.EFFECTIVE);
     let sentAt = 0;
     const response = await this.#calls.anywhere<GetResponse>(
       options,
@@ -274,7 +278,7 @@ export class PolicyClient implements AsyncDisposable {
       (channel, ...call) => {
         const request: GetRequest = {
           namespace: this.#namespace,
-          view: options.view ?? View.EFFECTIVE,
+          view,
           ifVersionNot: ifVersionNot && this.#session.identifies(ifVersionNot) ? ifVersionNot : undefined,
           minVersion: this.#session.atLeast(options.minVersion),
           freshness: options.fresh ? Freshness.STORE : Freshness.MEMORY,

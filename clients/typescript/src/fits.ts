@@ -1,5 +1,6 @@
+import { namesOf } from './enums.js';
 import { type FieldViolation, PolicyStoreError } from './errors.js';
-import { type RiskMode } from './proto.js';
+import { RiskMode } from './proto.js';
 
 /** The fields that have one value, as they are patched, replaced and limited. */
 export interface ScalarInput {
@@ -23,7 +24,12 @@ export function scalarChecks(input: ScalarInput, path = ''): FitCheck[] {
   const { riskMode, maxRiskPerTrade, maxPositions, globalMinConfidence } = input;
   const [integer, number] = ['must be an integer', 'must be a number'];
   return [
-    { field: `${path}risk_mode`, value: riskMode, fits: isInt32, description: 'must be a RiskMode' },
+    {
+      field: `${path}risk_mode`,
+      value: riskMode,
+      fits: isInt32,
+      description: `must be one of ${namesOf('RiskMode', RiskMode)}`,
+    },
     { field: `${path}max_risk_per_trade`, value: maxRiskPerTrade, fits: isNumber, description: number },
     { field: `${path}max_positions`, value: maxPositions, fits: isInt32, description: integer },
     {

@@ -1,6 +1,7 @@
-import { checkNames } from './names.js';
+import { readEnum } from './enums.js';
+import { checkNames, readNames } from './names.js';
 import { type HistoryOptions, type Moment } from './options.js';
-import { type GetRevisionRequest, type ListChangesRequest } from './proto.js';
+import { ChangeKind, type GetRevisionRequest, type ListChangesRequest } from './proto.js';
 import { readPageSize, readRevision } from './read-options.js';
 import { writeTime } from './time.js';
 
@@ -10,8 +11,8 @@ type Query = Omit<ListChangesRequest, 'namespace' | 'pageToken'>;
 export function writeHistoryQuery({ actor, fields, kinds, from, to, pageSize }: HistoryOptions): Query {
   return {
     actor: actor ?? '',
-    fields: [...(fields ?? [])],
-    kinds: [...(kinds ?? [])],
+    fields: readNames('fields', fields),
+    kinds: [...(kinds ?? [])].map((kind) => readEnum('each of kinds', 'ChangeKind', ChangeKind, kind)),
     from: from === undefined ? undefined : writeTime('from', from),
     to: to === undefined ? undefined : endOf(writeTime('to', to)),
     pageSize: readPageSize(pageSize),

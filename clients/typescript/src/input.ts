@@ -1,6 +1,6 @@
 import { checkFits, scalarChecks, type ScalarInput } from './fits.js';
 import { type JsonObject } from './json.js';
-import { checkNames } from './names.js';
+import { checkNames, readNames } from './names.js';
 import { FIELDS } from './policy.js';
 import { type GlobalPolicy, type ListPatch, type PolicyPatch, RiskMode, TradingState } from './proto.js';
 
@@ -71,8 +71,8 @@ export function writePolicy(input: PolicyInput): GlobalPolicy {
   checkNames('the policy', 'field', input, [...WRITABLE, ...OUTPUT_ONLY]);
   return {
     ...writeScalars(input),
-    allowedStrategies: [...(input.allowedStrategies ?? [])],
-    allowedSymbols: [...(input.allowedSymbols ?? [])],
+    allowedStrategies: readNames('allowedStrategies', input.allowedStrategies),
+    allowedSymbols: readNames('allowedSymbols', input.allowedSymbols),
     oppRankings: toMap(input.oppRankings),
     modelVersions: toMap(input.modelVersions),
     systemHealth: input.systemHealth,
@@ -87,7 +87,11 @@ function writeList(field: string, input: ListInput | undefined): ListPatch | und
   if (input === undefined) return undefined;
   if (isArray(input)) return { clear: true, remove: [], add: [...input] };
   checkNames(field, 'field', input, ['clear', 'remove', 'add']);
-  return { clear: readClear(field, input), remove: [...(input.remove ?? [])], add: [...(input.add ?? [])] };
+  return {
+    clear: readClear(field, input),
+    remove: readNames(`${field}.remove`, input.remove),
+    add: readNames(`${field}.add`, input.add),
+  };
 }
 
 function writeEntries<V>(field: string, input: EntriesInput<V> | undefined) {
@@ -99,7 +103,11 @@ function writeEntries<V>(field: string, input: EntriesInput<V> | undefined) {
     );
   }
   checkNames(field, 'field', input, ['clear', 'remove', 'put']);
-  return { clear: readClear(field, input), remove: [...(input.remove ?? [])], put: toMap(input.put) };
+  return {
+    clear: readClear(field, input),
+    remove: readNames(`${field}.remove`, input.remove),
+    put: toMap(input.put),
+  };
 }
 
 function readClear(field: string, { clear = false }: { readonly clear?: unknown }): boolean {

@@ -47,3 +47,9 @@ function countEdits(from: string, to: string): number {
   }
   return row.at(-1) ?? 0;
 }
+
+/** @throws TypeError for a text, which would be spread into its characters. */
+export function readNames<N extends string>(field: string, names: readonly N[] | undefined): N[] {
+  if (typeof names === 'string') throw new TypeError(`${field} must be an array of names`);
+  return [...(names ?? [])];
+}

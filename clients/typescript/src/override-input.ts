@@ -1,6 +1,7 @@
 import { writeDuration } from './duration.js';
+import { namesOf } from './enums.js';
 import { checkFits, isInt32, scalarChecks, type ScalarInput } from './fits.js';
-import { checkNames } from './names.js';
+import { checkNames, readNames } from './names.js';
 import { type Limits, type OverrideRequest, RiskMode, TradingState } from './proto.js';
 import { readOverrideName } from './read-options.js';
 
@@ -43,7 +44,7 @@ export function writeOverride(input: OverrideInput): Written {
       field: 'limits.trading_state',
       value: limits?.tradingState,
       fits: isInt32,
-      description: 'must be a TradingState',
+      description: `must be one of ${namesOf('TradingState', TradingState)}`,
     },
     { field: 'ttl', value: ttlMs, fits: isDuration, description: 'must be a number of milliseconds' },
   ]);
@@ -74,20 +75,14 @@ function writeLimits(input: LimitsInput): Limits {
     maxPositions: input.maxPositions,
     globalMinConfidence: input.globalMinConfidence,
     blockAllStrategies: readSwitch(input.blockAllStrategies ?? false),
-    blockStrategies: readNames('blockStrategies', input.blockStrategies ?? []),
-    blockSymbols: readNames('blockSymbols', input.blockSymbols ?? []),
+    blockStrategies: readNames('blockStrategies', input.blockStrategies),
+    blockSymbols: readNames('blockSymbols', input.blockSymbols),
   };
 }
 
 function readSwitch(blockAll: unknown): boolean {
   if (typeof blockAll !== 'boolean') throw new TypeError('blockAllStrategies must be true or false');
   return blockAll;
-}
-
-/** A text would be spread into its characters. */
-function readNames(field: string, names: readonly string[]): string[] {
-  if (typeof names === 'string') throw new TypeError(`${field} must be an array of names`);
-  return [...names];
 }
 
 function isDuration(ms: unknown): boolean {

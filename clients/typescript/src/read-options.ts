@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 
+import { readNames } from './names.js';
 import { type Held } from './options.js';
 import { type FieldName } from './policy.js';
-import { type Preset } from './proto.js';
+import { Delivery } from './proto.js';
 
 /** 24 days. Beyond 2^31 ms a timer overflows and fires at once, and on its way to the server a deadline is rounded up. */
 const MAX_DEADLINE_MS = 24 * 24 * 3600 * 1000;
@@ -60,12 +61,17 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null;
 }
 
-/** @throws TypeError unless it is a Preset; one that only newer servers know is theirs to judge. */
-export function readPreset(preset: Preset): Preset {
-  const number: number = preset;
-  if ((number | 0) === number) return preset;
-  throw new TypeError('the preset must be one of Preset, such as Preset.CONSERVATIVE');
+/** @throws TypeError for another text. */
+export function readDelivery(delivery: 'patches' | 'snapshots' = 'patches'): Delivery {
+  const read = DELIVERIES.get(delivery);
+  if (read !== undefined) return read;
+  throw new TypeError(`delivery must be 'patches' or 'snapshots', not ${JSON.stringify(delivery)}`);
 }
+
+const DELIVERIES: ReadonlyMap<string, Delivery> = new Map([
+  ['patches', Delivery.PATCHES],
+  ['snapshots', Delivery.SNAPSHOTS],
+]);
 
 /** @throws RangeError outside what servers accept. */
 export function readPageSize(size = 0): number {
@@ -73,10 +79,10 @@ export function readPageSize(size = 0): number {
   throw new RangeError(`pageSize must be a whole number from 1 to 500, not ${size}`);
 }
 
-/** @throws TypeError for an empty list, which would mean all fields to the server. */
+/** @throws TypeError for an empty list, which would mean all fields to the server, and for a text. */
 export function readRollbackFields(fields: readonly FieldName[] | undefined): FieldName[] {
   if (fields?.length === 0) throw new TypeError('fields is empty; leave it out to roll back all fields');
-  return [...(fields ?? [])];
+  return readNames('fields', fields);
 }
 
 /** @throws TypeError unless it is a revision or a version. */

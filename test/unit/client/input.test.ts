@@ -4,7 +4,7 @@ import { type PolicyStoreError, readPolicy, RiskMode } from '@policystore/client
 import { GlobalPolicy } from '@policystore/client/proto';
 import { expect } from 'chai';
 
-import { type PatchInput, writePatch, writePolicy } from '../../../clients/typescript/src/input.js';
+import { type PatchInput, type PolicyInput, writePatch, writePolicy } from '../../../clients/typescript/src/input.js';
 
 describe('patch input', () => {
   it('takes an array as a replacement of the list', () => {
@@ -144,5 +144,15 @@ describe('policy input', () => {
       maxPositions: undefined,
       riskMode: RiskMode.UNSPECIFIED,
     });
+  });
+
+  it('does not take a text for a list of its letters', () => {
+    const unfit = [
+      () => writePolicy({ allowedSymbols: 'BTC' } as unknown as PolicyInput),
+      () => writePatch({ allowedSymbols: { add: 'BTC' } } as unknown as PatchInput),
+      () => writePatch({ oppRankings: { remove: 'BTC' } } as unknown as PatchInput),
+    ];
+
+    for (const write of unfit) expect(write).to.throw(TypeError, /must be an array of names$/);
   });
 });

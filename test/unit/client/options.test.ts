@@ -5,6 +5,7 @@ import {
   type HistoryOptions,
   type OverrideOptions,
   PolicyClient,
+  PolicyStoreError,
   Preset,
   type RollbackOptions,
   type WatchOptions,
@@ -135,9 +136,50 @@ describe('options', () => {
   it('name a preset by its number', async () => {
     for (const preset of ['CONSERVATIVE', { preset: Preset.CONSERVATIVE }, null, 1.5, 2 ** 40]) {
       expect((await rejection(client.reset(preset as unknown as Preset), TypeError)).message).to.equal(
-        'the preset must be one of Preset, such as Preset.CONSERVATIVE',
+        'the preset must be one of Preset.BALANCED, Preset.CONSERVATIVE, Preset.AGGRESSIVE, ' +
+          `not ${JSON.stringify(preset)}`,
       );
     }
+  });
+
+  it('name a view by its number', async () => {
+    const error = await rejection(client.get({ view: 'base' } as unknown as GetOptions), TypeError);
+
+    expect(error.message).to.equal('view must be one of View.EFFECTIVE, View.BASE, not "base"');
+  });
+
+  it('name the kinds of changes by their numbers', () => {
+    expect(() => client.history({ kinds: ['OVERRIDE'] } as unknown as HistoryOptions)).to.throw(
+      TypeError,
+      /^each of kinds must be one of ChangeKind.CREATE, .*ChangeKind.OVERRIDE, .*, not "OVERRIDE"$/,
+    );
+  });
+
+  it('leave a number that only newer servers know to the server', async () => {
+    const error = await rejection(client.get({ view: 7 } as unknown as GetOptions), PolicyStoreError);
+
+    expect(error).to.have.property('code').that.is.oneOf(['UNAVAILABLE', 'DEADLINE_EXCEEDED']);
+    const newer: unknown = { kinds: [99] };
+    expect(() => client.history(newer as HistoryOptions)).to.not.throw();
+  });
+
+  it('name a delivery by its word', () => {
+    for (const delivery of ['SNAPSHOTS', 'snapshot', 1, null]) {
+      expect(() => client.watch({ delivery } as unknown as WatchOptions)).to.throw(
+        TypeError,
+        `delivery must be 'patches' or 'snapshots', not ${JSON.stringify(delivery)}`,
+      );
+    }
+  });
+
+  it('do not take a text for a list of its letters', async () => {
+    const fields = 'max_positions';
+    const message = 'fields must be an array of names';
+
+    expect(() => client.watch({ fields } as unknown as WatchOptions)).to.throw(TypeError, message);
+    expect(() => client.history({ fields } as unknown as HistoryOptions)).to.throw(TypeError, message);
+    const rollback = client.rollback(3, { fields } as unknown as RollbackOptions);
+    expect((await rejection(rollback, TypeError)).message).to.equal(message);
   });
 
   it('go on from a policy with its version', () => {

@@ -5,12 +5,12 @@ import { type Metadata } from '@grpc/grpc-js';
 import { type Channels } from '../channels.js';
 import { writeDuration } from '../duration.js';
 import { PolicyStoreError, type StatusName } from '../errors.js';
-import { checkNames } from '../names.js';
+import { checkNames, readNames } from '../names.js';
 import { isClosed, type Operation, type Operations } from '../operations.js';
 import { OPTIONS, type WatchOptions } from '../options.js';
 import { type FieldName } from '../policy.js';
-import { Delivery, type WatchRequest } from '../proto.js';
-import { readHeartbeat, readHeld } from '../read-options.js';
+import { type Delivery, type WatchRequest } from '../proto.js';
+import { readDelivery, readHeartbeat, readHeld } from '../read-options.js';
 import { backoffMs } from '../retry.js';
 import { type Session } from '../session.js';
 import { type Timing } from '../timing.js';
@@ -51,6 +51,8 @@ export class PolicyWatch<F extends FieldName = never> implements AsyncIterableIt
   readonly #context: WatchContext;
   readonly #options: WatchOptions<F>;
   readonly #heartbeatMs: number;
+  readonly #delivery: Delivery;
+  readonly #fields: F[];
   readonly #follower: Follower;
   readonly #events: AsyncGenerator<WatchEvent, undefined, undefined>;
   #operation: Operation | undefined;
@@ -62,7 +64,9 @@ export class PolicyWatch<F extends FieldName = never> implements AsyncIterableIt
     this.#context = context;
     this.#options = options;
     this.#heartbeatMs = readHeartbeat(options.heartbeatMs);
-    this.#follower = new Follower(options.fields ?? [], readHeld(options.after));
+    this.#delivery = readDelivery(options.delivery);
+    this.#fields = readNames('fields', options.fields);
+    this.#follower = new Follower(this.#fields, readHeld(options.after));
     this.#events = this.#run();
   }
 
@@ -148,8 +152,8 @@ export class PolicyWatch<F extends FieldName = never> implements AsyncIterableIt
       namespace: this.#context.namespace,
       after,
       minVersion: after ? undefined : this.#context.session.atLeast(this.#follower.version),
-      delivery: this.#options.delivery === 'snapshots' ? Delivery.SNAPSHOTS : Delivery.PATCHES,
-      fields: [...(this.#options.fields ?? [])],
+      delivery: this.#delivery,
+      fields: this.#fields,
       heartbeatInterval: writeDuration(this.#heartbeatMs),
       watcher: { component: this.#context.name, instance: `${hostname()}:${process.pid}` },
     };
