@@ -17,6 +17,7 @@ export const ERRORS = {
   FIELD_MASKED: { grpc: status.FAILED_PRECONDITION, http: 409 },
   VERSION_MISMATCH: { grpc: status.ABORTED, http: 409 },
   EPOCH_UNKNOWN: { grpc: status.FAILED_PRECONDITION, http: 409 },
+  HISTORY_BUSY: { grpc: status.RESOURCE_EXHAUSTED, http: 503 },
   WRITE_QUEUE_FULL: { grpc: status.RESOURCE_EXHAUSTED, http: 503 },
   REPLICA_BEHIND: { grpc: status.UNAVAILABLE, http: 503 },
   STORE_UNAVAILABLE: { grpc: status.UNAVAILABLE, http: 503 },

@@ -309,6 +309,7 @@ export class Journal {
     const { now: commitTime } = this.#options.storeTime;
     const pended = {
       ...head,
+      id: '',
       commitTime,
       size: 0,
       change,

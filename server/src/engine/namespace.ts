@@ -1,4 +1,4 @@
-import type { View } from '@policystore/client/proto';
+import type { Version, View } from '@policystore/client/proto';
 
 import type { Clock } from '../clock.js';
 import type { Defaults } from '../domain/defaults.js';
@@ -21,6 +21,7 @@ import type {
   Moment,
   Namespace,
   PastState,
+  RevisionName,
   Watcher,
   WatchOptions,
   WatchSink,
@@ -91,16 +92,16 @@ export class ServedNamespace implements Namespace {
 
   async write(request: WriteRequest, signal?: AbortSignal): Promise<WriteOutcome> {
     const { action } = request;
-    const past = action.kind === 'rollback' ? await this.#history.base(action.to) : undefined;
+    const past = action.kind === 'rollback' ? await this.#pastOf(request, action.to, signal) : undefined;
     return this.#writer.write(request, signal, past);
   }
 
-  changes(query: HistoryQuery): Promise<HistoryPage> {
-    return this.#history.changes(query);
+  changes(query: HistoryQuery, signal?: AbortSignal): Promise<HistoryPage> {
+    return this.#history.changes(query, signal);
   }
 
-  at(moment: Moment): Promise<PastState> {
-    return this.#history.at(moment);
+  at(moment: Moment, signal?: AbortSignal): Promise<PastState> {
+    return this.#history.at(moment, signal);
   }
 
   watch(options: WatchOptions, sink: WatchSink): Watcher {
@@ -115,6 +116,17 @@ export class ServedNamespace implements Namespace {
     await this.#follower.close();
   }
 
+  /** What a rollback returns to. One that was committed is a replay, whatever the log still holds. */
+  async #pastOf(
+    { requestId }: WriteRequest,
+    to: RevisionName,
+    signal: AbortSignal | undefined,
+  ): Promise<{ version: Version; policy: Policy }> {
+    const { requests, base } = this.#journal.replica;
+    if (requests.get(requestId) !== undefined) return { version: to, policy: base.policy };
+    return this.#history.base(to, signal);
+  }
+
   async #getLater(query: GetQuery): Promise<Buffer> {
     if (query.fresh) await this.#writer.confirm();
     if (query.minVersion !== undefined) await this.#barrier.reach(query.minVersion);
@@ -125,8 +137,7 @@ export class ServedNamespace implements Namespace {
     const { replica } = this.#journal;
     const { epoch, revision } = replica.head;
     // What is pending changes the policy and not its version.
-    const isKnown =
-      replica.pending.length === 0 && ifVersionNot?.epoch === epoch && ifVersionNot.revision === revision;
+    const isKnown = replica.isPlain && ifVersionNot?.epoch === epoch && ifVersionNot.revision === revision;
     return isKnown ? this.#getBytes.notModified(replica) : this.current(view);
   }
 }

@@ -3,7 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { GlobalPolicy, PolicyPatch, Preset } from '@policystore/client/proto';
 
 import { canonicalText } from '../domain/canonical-text.js';
-import { MAX_ENCODED_BYTES } from '../domain/encode.js';
+import { encodePart, MAX_ENCODED_BYTES } from '../domain/encode.js';
 import { validatePatch, validatePolicy } from '../domain/validate.js';
 import { validateName, validateOverride } from '../domain/validate-override.js';
 import type { Violation } from '../domain/violation.js';
@@ -33,7 +33,7 @@ export function prepareWrite(request: WriteRequest, context: StepContext): Prepa
     request,
     requestId,
     step: planStep(request, context),
-    size: payload.length,
+    size: payload.length + (context.past ? encodePart(context.past.policy).length : 0),
     hash: requestId === '' ? Buffer.alloc(0) : hashOf(request),
   };
 }

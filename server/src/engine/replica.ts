@@ -45,6 +45,7 @@ export class Replica {
   #effective: Policy;
   readonly #effectiveBytes: PolicyBytes;
   #state = {};
+  #isPlain = true;
   /** What readers of this replica saw since it is apart. */
   #apart: RecentChanges | undefined;
 
@@ -137,6 +138,7 @@ export class Replica {
     this.#tighten();
     this.#head = { epoch: change.epoch, revision: change.revision, id: change.id };
     this.#commitTime = change.commitTime;
+    this.#isPlain = true;
     if (before === undefined) {
       this.#effectiveBytes.changed(change.effective.patch);
       return;
@@ -166,6 +168,11 @@ export class Replica {
     return this.#apart !== undefined;
   }
 
+  /** Whether the version alone tells what readers see: nothing was pending at it. */
+  get isPlain(): boolean {
+    return this.#isPlain && this.#pending.length === 0;
+  }
+
   /** Ends being apart, if nothing is pending any more. True: it has just ended. */
   rejoin(): boolean {
     if (this.#apart === undefined || this.#pending.length > 0) return false;
@@ -180,6 +187,7 @@ export class Replica {
 
   #setPending(pending: readonly PendingOverride[]): Effect {
     const before = { ...this.#effective };
+    this.#isPlain = false;
     this.#pending = pending;
     this.#tighten();
     const effect = effectOf(effectivePatch(before, this.#effective, emptyPatch()));

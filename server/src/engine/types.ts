@@ -147,10 +147,10 @@ export interface Namespace {
   /** Settles when the store has confirmed the outcome. An abort takes a write back that was not sent yet. */
   write(request: WriteRequest, signal?: AbortSignal): Promise<WriteOutcome>;
   watch(options: WatchOptions, sink: WatchSink): Watcher;
-  /** Changes, newest first. */
-  changes(query: HistoryQuery): Promise<HistoryPage>;
-  /** What was in force. */
-  at(moment: Moment): Promise<PastState>;
+  /** Changes, newest first. An abort takes back what has not begun. */
+  changes(query: HistoryQuery, signal?: AbortSignal): Promise<HistoryPage>;
+  /** What was in force. An abort takes back what has not begun. */
+  at(moment: Moment, signal?: AbortSignal): Promise<PastState>;
 }
 
 /** All namespaces over one store. */

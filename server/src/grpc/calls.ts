@@ -21,6 +21,18 @@ export type Unary<Request, Response> = (
   callback: sendUnaryData<Response>,
 ) => void;
 
+/** One for all: grpc-js tells of `cancelled` at the end of every call, and a default reason costs a stack trace. */
+const ABANDONED = new Error('the caller has gone');
+
+/** Aborts when the caller has gone. */
+export function abandonment(call: Pick<ServerUnaryCall<unknown, unknown>, 'on'>): AbortSignal {
+  const abandoned = new AbortController();
+  call.on('cancelled', () => {
+    abandoned.abort(ABANDONED);
+  });
+  return abandoned.signal;
+}
+
 /** The part of an engine that calls need. */
 export type NamespaceFinder = Pick<Engine, 'namespace'>;
 

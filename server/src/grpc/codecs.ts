@@ -87,6 +87,8 @@ function refuseExcess(bytes: Buffer, payload: 'policy' | 'patch' | undefined): v
 
 function asPolicyError(error: unknown): PolicyError {
   if (error instanceof PolicyError) return error;
-  const message = `the bytes are not the message that this method takes: ${String(error)}`;
+  const message = String(error).includes('MAX_SAFE_INTEGER')
+    ? 'a number in the request is above 2^53 - 1: no revision, and no time, is that large'
+    : `the bytes are not the message that this method takes: ${String(error)}`;
   return new PolicyError('MALFORMED_REQUEST', message, { cause: error });
 }

@@ -2,7 +2,7 @@ import type { GetRevisionRequest, ListChangesRequest } from '@policystore/client
 
 import type { HistoryPage, Namespace, PastState } from '../engine/types.js';
 import type { CallLog } from './call-log.js';
-import { CallEnds, type NamespaceFinder, namespaceOf, readable, type Unary } from './calls.js';
+import { abandonment, CallEnds, type NamespaceFinder, namespaceOf, readable, type Unary } from './calls.js';
 import { checkGetRevision, checkListChanges } from './history-checks.js';
 import { identify } from './identity.js';
 
@@ -14,11 +14,11 @@ export interface HistoryService {
 
 export function createHistoryService(engine: NamespaceFinder, log: CallLog): HistoryService {
   return {
-    listChanges: readHandler(engine, new CallEnds('ListChanges', log), (namespace, request) =>
-      namespace.changes(checkListChanges(request)),
+    listChanges: readHandler(engine, new CallEnds('ListChanges', log), (namespace, request, signal) =>
+      namespace.changes(checkListChanges(request), signal),
     ),
-    getRevision: readHandler(engine, new CallEnds('GetRevision', log), (namespace, request) =>
-      namespace.at(checkGetRevision(request)),
+    getRevision: readHandler(engine, new CallEnds('GetRevision', log), (namespace, request, signal) =>
+      namespace.at(checkGetRevision(request), signal),
     ),
   };
 }
@@ -26,13 +26,14 @@ export function createHistoryService(engine: NamespaceFinder, log: CallLog): His
 function readHandler<Request extends { readonly namespace: string }, Response>(
   engine: NamespaceFinder,
   ends: CallEnds,
-  read: (namespace: Namespace, request: Request) => Promise<Response>,
+  read: (namespace: Namespace, request: Request, signal: AbortSignal) => Promise<Response>,
 ): Unary<Request, Response> {
   return (call, callback) => {
+    const signal = abandonment(call);
     const work = async (): Promise<Response> => {
       const request = readable(call.request);
       identify(call.metadata);
-      return read(namespaceOf(engine, request), request);
+      return read(namespaceOf(engine, request), request, signal);
     };
     void ends.answer(call, callback, work());
   };

@@ -16,7 +16,7 @@ import {
 
 import type { WriteAction, WriteOutcome, WriteRequest } from '../engine/types.js';
 import type { CallLog } from './call-log.js';
-import { CallEnds, type NamespaceFinder, namespaceOf, readable, type Unary } from './calls.js';
+import { abandonment, CallEnds, type NamespaceFinder, namespaceOf, readable, type Unary } from './calls.js';
 import type { Unreadable } from './codecs.js';
 import { identify } from './identity.js';
 import {
@@ -32,9 +32,6 @@ import { carryWatch } from './watch-stream.js';
 /** What every request of a write says. */
 type Write = Pick<WriteRequest, 'requestId' | 'reason' | 'validateOnly'> &
   Partial<Pick<WriteRequest, 'expectedVersion'>> & { readonly namespace: string };
-
-/** One for all: grpc-js tells of `cancelled` at the end of every call, and a default reason costs a stack trace. */
-const ABANDONED = new Error('the caller has gone');
 
 /** The handlers of PolicyService: check the request, ask the engine, answer. None of them throws. */
 export interface PolicyService {
@@ -99,17 +96,14 @@ function writeHandler<Request extends Write>(
   check: (request: Request) => WriteAction,
 ): Unary<Request, WriteOutcome> {
   return (call, callback) => {
-    const abandoned = new AbortController();
-    call.on('cancelled', () => {
-      abandoned.abort(ABANDONED);
-    });
+    const signal = abandonment(call);
     const write = async (): Promise<WriteOutcome> => {
       const request = readable(call.request);
       const { expectedVersion, requestId, reason, validateOnly } = request;
       const actor = identify(call.metadata);
       const action = check(request);
       const conditions = { expectedVersion, requestId, reason, validateOnly };
-      return namespaceOf(engine, request).write({ action, actor, ...conditions }, abandoned.signal);
+      return namespaceOf(engine, request).write({ action, actor, ...conditions }, signal);
     };
     void ends.answer(call, callback, write());
   };

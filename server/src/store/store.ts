@@ -125,7 +125,10 @@ export interface Followed {
   readonly askedAt: number;
 }
 
-/** How much log a store keeps; the oldest entries beyond any bound are trimmed in the next commit. The newest stays. */
+/**
+ * How much log a store keeps; the oldest entries beyond any bound are trimmed in the next commit, in a few if they are
+ * very many. The newest stays.
+ */
 export interface LogBounds {
   readonly maxEntries: number;
   readonly maxBytes: number;

@@ -4,7 +4,12 @@ import { type PolicyStoreError, readPolicy, RiskMode } from '@policystore/client
 import { GlobalPolicy } from '@policystore/client/proto';
 import { expect } from 'chai';
 
-import { type PatchInput, type PolicyInput, writePatch, writePolicy } from '../../../clients/typescript/src/input.js';
+import {
+  type PatchInput,
+  type PolicyInput,
+  writePatch,
+  writePolicy,
+} from '../../../clients/typescript/src/input.js';
 
 describe('patch input', () => {
   it('takes an array as a replacement of the list', () => {

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 
 import type { PolicyStore, RevisionRange } from '../../../server/src/store/store.js';
 import { settled } from '../../support/clock.js';
-import { policyOf } from '../../support/engine.js';
+import { policyOf, refusal } from '../../support/engine.js';
 import { hold } from '../../support/faulty-store.js';
 import { WrittenLog } from '../../support/written-log.js';
 
@@ -56,5 +56,33 @@ describe('reading history', () => {
     await held.release();
     for (const { base } of await Promise.all(reads))
       expect(policyOf(base)).to.deep.equal(log.states[2]!.base);
+  });
+
+  it('is not begun for who has gone, and not promised to more than can wait', async () => {
+    const log = new WrittenLog();
+    await log.create();
+    await log.fill(3);
+    const held = hold();
+    let pages = 0;
+    const slow: PolicyStore = {
+      ...log.store,
+      async changes(namespace: string, range: RevisionRange) {
+        pages += 1;
+        return held.pass(() => log.store.changes(namespace, range));
+      },
+    };
+    const history = await log.history(slow);
+    const gone = new AbortController();
+    const moment = { revision: 3, epoch: '' };
+    const first = Array.from({ length: 8 }, () => history.at(moment));
+    const left = Promise.allSettled(Array.from({ length: 1000 }, () => history.at(moment, gone.signal)));
+    const error = await refusal(history.at(moment), 'HISTORY_BUSY');
+    expect(error.retryAfterMs).to.be.greaterThan(0);
+    gone.abort(new Error('gone'));
+    await held.release();
+    await Promise.all(first);
+    const pagesOfFirst = pages;
+    for (const outcome of await left) expect(outcome.status).to.equal('rejected');
+    expect(pages).to.equal(pagesOfFirst);
   });
 });

@@ -205,6 +205,13 @@ describe('the list of changes', () => {
       });
     }
 
+    it('and nothing that is nested deeply', async () => {
+      const history = await (await sampleLog()).history();
+      const nested = `[1,"a",${'['.repeat(20_000)}${']'.repeat(20_000)}]`;
+      const pageToken = Buffer.from(nested).toString('base64url');
+      await refusal(history.changes({ ...ALL, pageToken }), 'PAGE_TOKEN_INVALID');
+    });
+
     it('whatever the order in which the filters are named, and for pages of another size', async () => {
       const history = await (await sampleLog()).history();
       const query = { ...ALL, fields: ['max_positions', 'overrides'] as const };

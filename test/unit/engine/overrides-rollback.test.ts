@@ -44,6 +44,17 @@ describe('Rollback', () => {
     expect(engine.policy().oppRankings.get('BTC')).to.equal(1);
   });
 
+  it('is replayed when it is sent again, though the log no longer holds what it went back to', async () => {
+    const engine = await start({ store: createMemoryStore({ maxEntries: 4, maxBytes: 1024 * 1024 }) });
+    for (const maxPositions of [20, 30, 40]) await engine.patch({ maxPositions });
+    const first = await engine.rollback(2, [], { requestId: 'r1' });
+    for (const maxPositions of [50, 60, 70]) await engine.patch({ maxPositions });
+    await refusal(engine.rollback(2), 'REVISION_COMPACTED');
+    const again = await engine.rollback(2, [], { requestId: 'r1' });
+    expect(again).to.deep.include({ replayed: true, version: first.version });
+    expect(engine.policy().maxPositions).to.equal(70);
+  });
+
   it('to where it is commits nothing', async () => {
     const engine = await startWritten();
     const outcome = await engine.rollback(3);

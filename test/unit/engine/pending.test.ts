@@ -171,6 +171,22 @@ describe('while the store is away, an override', () => {
     expect(await wholeLog(store)).to.have.length(2);
   });
 
+  it('is told to who holds the version already, also when it is pending no more and the version is the same', async () => {
+    const { clock, link, engine } = await startLinked();
+    await engine.override();
+    link.cut();
+    const again = engine.override();
+    await clock.advance(GRACE_MS);
+    await again;
+    const ifVersionNot = engine.version();
+    link.mend();
+    await clock.advance(3000);
+    expect(engine.version()).to.deep.equal(ifVersionNot);
+    const { notModified, policy } = await engine.query({ ifVersionNot });
+    expect(notModified).to.equal(false);
+    expect(policy?.overrides.map(({ pending }) => pending)).to.deep.equal([false]);
+  });
+
   it('is committed though it was in force already, where that was restored elsewhere meanwhile', async () => {
     const { clock, store, link, engine } = await startLinked();
     await engine.override();
@@ -182,8 +198,8 @@ describe('while the store is away, an override', () => {
     await again;
     link.mend();
     await clock.advance(3000);
-    for (const { get } of [engine, other]) {
-      expect(get().policy?.overrides.map(({ name, pending }) => [name, pending])).to.deep.equal([
+    for (const each of [engine, other]) {
+      expect(each.get().policy?.overrides.map(({ name, pending }) => [name, pending])).to.deep.equal([
         ['circuit-breaker', false],
       ]);
     }

@@ -34,6 +34,8 @@ export class History {
   readonly #storeTime: HistoryOptions['storeTime'];
   readonly #log: LogReader;
   readonly #lane = new Lane(PLACES);
+  /** Of its own: whoever undoes a mistake does not wait for those who look around. */
+  readonly #rollbacks = new Lane(PLACES);
 
   constructor({ namespace, store, journal, storeTime }: HistoryOptions) {
     this.#namespace = namespace;
@@ -44,32 +46,33 @@ export class History {
 
   /**
    * Changes, newest first.
-   * @throws PolicyError PAGE_TOKEN_INVALID, REVISION_COMPACTED, STORE_UNAVAILABLE.
+   * @throws PolicyError PAGE_TOKEN_INVALID, REVISION_COMPACTED, STORE_UNAVAILABLE, HISTORY_BUSY.
    */
-  changes(query: HistoryQuery): Promise<HistoryPage> {
-    return this.#lane.run(() =>
-      this.#read(({ head }) => listChanges(this.#log, this.#namespace, head, query)),
-    );
+  changes(query: HistoryQuery, signal?: AbortSignal): Promise<HistoryPage> {
+    const work = ({ head }: Replica): Promise<HistoryPage> =>
+      listChanges(this.#log, this.#namespace, head, query);
+    return this.#lane.run(() => this.#read(work), signal);
   }
 
   /**
    * What was in force.
-   * @throws PolicyError REVISION_COMPACTED, REVISION_UNKNOWN, EPOCH_UNKNOWN, STORE_UNAVAILABLE.
+   * @throws PolicyError REVISION_COMPACTED, REVISION_UNKNOWN, EPOCH_UNKNOWN, STORE_UNAVAILABLE, HISTORY_BUSY.
    */
-  at(moment: Moment): Promise<PastState> {
-    return this.#lane.run(() => this.#read((replica) => this.#stateAt(moment, replica)));
+  at(moment: Moment, signal?: AbortSignal): Promise<PastState> {
+    return this.#lane.run(() => this.#read((replica) => this.#stateAt(moment, replica)), signal);
   }
 
   /**
    * The base of a revision, as a copy.
    * @throws PolicyError as `at`.
    */
-  base(to: RevisionName): Promise<{ version: Version; policy: Policy }> {
-    return this.#read(async ({ head }) => {
+  base(to: RevisionName, signal?: AbortSignal): Promise<{ version: Version; policy: Policy }> {
+    const work = async ({ head }: Replica): Promise<{ version: Version; policy: Policy }> => {
       const target = await findRevision(this.#log, head, to);
       const { base } = await PastPolicy.reach(target, this.#journal.replica, this.#log);
       return { version: versionOf(target), policy: base };
-    });
+    };
+    return this.#rollbacks.run(() => this.#read(work), signal);
   }
 
   async #stateAt(moment: Moment, { head }: Replica): Promise<PastState> {

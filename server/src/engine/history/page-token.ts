@@ -20,12 +20,11 @@ export function encodePageToken({ revision, id }: Place, digest: string): string
 /** @throws PolicyError PAGE_TOKEN_INVALID */
 export function decodePageToken(token: string, digest: string): Place {
   const parts = parse(token);
-  if (Array.isArray(parts) && parts.length === 3 && encode(parts) === token) {
-    const [revision, id, bound] = parts as unknown[];
-    const isRevision = Number.isSafeInteger(revision) && (revision as number) >= 1;
-    if (isRevision && typeof id === 'string' && bound === digest) {
-      return { revision: revision as number, id };
-    }
+  const [revision, id, bound] = Array.isArray(parts) ? (parts as unknown[]) : [];
+  const isRevision = Number.isSafeInteger(revision) && (revision as number) >= 1;
+  // Its parts first: what is nested deeply cannot be encoded.
+  if (isRevision && typeof id === 'string' && bound === digest && encode([revision, id, bound]) === token) {
+    return { revision: revision as number, id };
   }
   throw invalidPageToken('it is not one that this query was given');
 }

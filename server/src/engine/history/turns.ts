@@ -1,5 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
+import { PolicyError } from '../../errors.js';
+
 let last: Promise<void> = Promise.resolve();
 
 /**
@@ -11,6 +13,9 @@ export function ownTurn(): Promise<void> {
   return last;
 }
 
+/** How many may wait in one line. */
+const MAX_WAITING = 1000;
+
 /** Lets so many work at once; the others wait in line, where they hold next to nothing. */
 export class Lane {
   #free: number;
@@ -20,10 +25,16 @@ export class Lane {
     this.#free = places;
   }
 
-  async run<Result>(work: () => Promise<Result>): Promise<Result> {
+  /** @throws PolicyError HISTORY_BUSY; the signal's reason where it aborted while the work was waiting. */
+  async run<Result>(work: () => Promise<Result>, signal?: AbortSignal): Promise<Result> {
+    if (this.#waiting.length >= MAX_WAITING) {
+      const text = `${MAX_WAITING} reads of the history wait already; ask less often`;
+      throw new PolicyError('HISTORY_BUSY', text, { retryAfterMs: 1000 });
+    }
     if (this.#free > 0) this.#free -= 1;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
     try {
+      signal?.throwIfAborted();
       return await work();
     } finally {
       const next = this.#waiting.shift();

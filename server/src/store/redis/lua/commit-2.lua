@@ -21,6 +21,9 @@ Redis keeps what a script wrote before it failed: everything that can fail stand
 -- Lua passes at most some 8,000 arguments.
 local SLICE = 1000
 
+-- Redis serves nobody meanwhile: what bounds that were just set make superfluous goes over several commits.
+local MAX_TRIMMED = 10000
+
 local function call_sliced(command, key, first, last)
   for from = first, last, SLICE do
     redis.call(command, key, unpack(ARGV, from, math.min(from + SLICE - 1, last)))
@@ -89,12 +92,13 @@ length = length + count
 -- The oldest entries go, until none is beyond a bound. The first young one tells the age of all after it.
 local trimmed
 local checks_age, step = max_age ~= nil, 1
-while length > 1 and (checks_age or length > max_entries or bytes > max_bytes) do
+local least = math.max(1, length - MAX_TRIMMED)
+while length > least and (checks_age or length > max_entries or bytes > max_bytes) do
   local start = trimmed and '(' .. trimmed or '-'
   local surplus = math.max(step, math.min(16, length - max_entries))
   for _, entry in ipairs(redis.call('XRANGE', log, start, '+', 'COUNT', surplus)) do
     checks_age = checks_age and commit_time(entry) < first_time - max_age
-    if length == 1 or not (checks_age or length > max_entries or bytes > max_bytes) then
+    if length == least or not (checks_age or length > max_entries or bytes > max_bytes) then
       break
     end
     trimmed = entry[1]

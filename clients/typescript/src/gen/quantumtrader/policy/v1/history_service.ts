@@ -728,7 +728,7 @@ export const GetRevisionResponse: MessageFns<GetRevisionResponse> = {
  * _AGE). It never changes anything.
  *
  * Errors as PolicyService: an unknown namespace is NOT_FOUND `NAMESPACE_UNKNOWN`; UNAVAILABLE `STORE_UNAVAILABLE` where the
- * log cannot be read now.
+ * log cannot be read now; RESOURCE_EXHAUSTED `HISTORY_BUSY` where too many reads wait.
  */
 export type HistoryServiceService = typeof HistoryServiceService;
 export const HistoryServiceService = {

@@ -82,7 +82,8 @@ export interface Version {
   epoch: string;
   /**
    * revision counts committed changes, each exactly one above the one before. The first is 1; the first of a later
-   * epoch is above every revision that was seen before.
+   * epoch is above every revision that a
+   * server knew of when it began.
    */
   revision: number;
 }

@@ -2600,7 +2600,8 @@ export const Cause: MessageFns<Cause> = {
  * Every error carries google.rpc.ErrorInfo with domain `policystore` and an UPPER_SNAKE reason; a validation
  * error also carries google.rpc.BadRequest with every violated field; UNAVAILABLE carries google.rpc.RetryInfo.
  * An unknown namespace is NOT_FOUND `NAMESPACE_UNKNOWN` in every call. Requests are at most 4 MiB; larger ones the
- * transport refuses without details (RESOURCE_EXHAUSTED).
+ * transport refuses without details (RESOURCE_EXHAUSTED). Bytes that are not the message of the call, and requests above
+ * 64 KiB other than Update and Patch, are INVALID_ARGUMENT `MALFORMED_REQUEST`.
  *
  * The caller names itself in the metadata key `x-policy-client`; the name is recorded as unverified.
  */
@@ -2650,7 +2651,10 @@ export const PolicyServiceService = {
     responseSerialize: (value: PatchResponse): Buffer => Buffer.from(PatchResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PatchResponse => PatchResponse.decode(value),
   },
-  /** Reset returns to a preset: lists and maps become empty. Errors as Patch. */
+  /**
+   * Reset returns to a preset: lists and maps become empty. Errors as Patch, but never
+   * `FIELD_MASKED`: what it sets was not read.
+   */
   reset: {
     path: "/quantumtrader.policy.v1.PolicyService/Reset" as const,
     requestStream: false as const,
@@ -2664,7 +2668,7 @@ export const PolicyServiceService = {
    * Rollback sets fields of the base to what they were at an earlier revision, as one new change. It never touches
    * overrides. OUT_OF_RANGE `REVISION_COMPACTED` where the log no longer holds what came after that revision, NOT_FOUND
    * `REVISION_UNKNOWN` where there is no such revision (yet), FAILED_PRECONDITION `EPOCH_UNKNOWN` where it is of another
-   * epoch than was said. Other errors as Patch.
+   * epoch than was said. Other errors as Reset.
    */
   rollback: {
     path: "/quantumtrader.policy.v1.PolicyService/Rollback" as const,
@@ -2742,13 +2746,16 @@ export interface PolicyServiceServer extends UntypedServiceImplementation {
    * `STORE_UNAVAILABLE` (nothing was committed) or `OUTCOME_UNKNOWN` (retry with the same request_id).
    */
   patch: handleUnaryCall<PatchRequest, PatchResponse>;
-  /** Reset returns to a preset: lists and maps become empty. Errors as Patch. */
+  /**
+   * Reset returns to a preset: lists and maps become empty. Errors as Patch, but never
+   * `FIELD_MASKED`: what it sets was not read.
+   */
   reset: handleUnaryCall<ResetRequest, ResetResponse>;
   /**
    * Rollback sets fields of the base to what they were at an earlier revision, as one new change. It never touches
    * overrides. OUT_OF_RANGE `REVISION_COMPACTED` where the log no longer holds what came after that revision, NOT_FOUND
    * `REVISION_UNKNOWN` where there is no such revision (yet), FAILED_PRECONDITION `EPOCH_UNKNOWN` where it is of another
-   * epoch than was said. Other errors as Patch.
+   * epoch than was said. Other errors as Reset.
    */
   rollback: handleUnaryCall<RollbackRequest, RollbackResponse>;
   /**
@@ -2833,7 +2840,10 @@ export interface PolicyServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PatchResponse) => void,
   ): ClientUnaryCall;
-  /** Reset returns to a preset: lists and maps become empty. Errors as Patch. */
+  /**
+   * Reset returns to a preset: lists and maps become empty. Errors as Patch, but never
+   * `FIELD_MASKED`: what it sets was not read.
+   */
   reset(
     request: ResetRequest,
     callback: (error: ServiceError | null, response: ResetResponse) => void,
@@ -2853,7 +2863,7 @@ export interface PolicyServiceClient extends Client {
    * Rollback sets fields of the base to what they were at an earlier revision, as one new change. It never touches
    * overrides. OUT_OF_RANGE `REVISION_COMPACTED` where the log no longer holds what came after that revision, NOT_FOUND
    * `REVISION_UNKNOWN` where there is no such revision (yet), FAILED_PRECONDITION `EPOCH_UNKNOWN` where it is of another
-   * epoch than was said. Other errors as Patch.
+   * epoch than was said. Other errors as Reset.
    */
   rollback(
     request: RollbackRequest,
