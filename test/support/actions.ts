@@ -1,7 +1,7 @@
 import { type Limits, Preset } from '@policystore/client/proto';
 import fc from 'fast-check';
 
-import { isUnlimited } from '../../server/src/domain/overrides.js';
+import { isUnlimited } from '../../server/src/domain/limits.js';
 import { FIELDS } from '../../server/src/domain/policy.js';
 import type { WriteAction } from '../../server/src/engine/types.js';
 import {

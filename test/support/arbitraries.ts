@@ -8,7 +8,7 @@ import {
 } from '@policystore/client/proto';
 import fc from 'fast-check';
 
-import { isUnlimited } from '../../server/src/domain/overrides.js';
+import { isUnlimited } from '../../server/src/domain/limits.js';
 import type { Json, JsonObject, Policy } from '../../server/src/domain/policy.js';
 
 /** Names that parsers, stores and prototypes trip over, and that are valid all the same. */

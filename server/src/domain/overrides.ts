@@ -9,8 +9,6 @@ import {
 
 import { joinLimits, looserLimits } from './limits.js';
 
-export { isUnlimited, limitedFields } from './limits.js';
-
 /** The name of an override where none is given. */
 export const CIRCUIT_BREAKER = 'circuit-breaker';
 

@@ -1,6 +1,7 @@
 import { type Limits, Override, TradingState } from '@policystore/client/proto';
 
-import { completeLimits, isUnlimited } from './overrides.js';
+import { isUnlimited } from './limits.js';
+import { completeLimits } from './overrides.js';
 import { check, checkCount } from './rules.js';
 import { checkRiskMode, checkScalars } from './validate.js';
 import { type Finding, report, type Violation } from './violation.js';

@@ -1,9 +1,6 @@
-import { type Change, ChangeKind, type Override, type Version } from '@policystore/client/proto';
+import type { Override, Version } from '@policystore/client/proto';
 
-import { fieldWrites } from '../domain/fields.js';
-import { findOverride } from '../domain/overrides.js';
-import { emptyPatch, replacement } from '../domain/patch/patch.js';
-import { FIELDS, type Policy } from '../domain/policy.js';
+import type { Policy } from '../domain/policy.js';
 import { notReached } from '../errors.js';
 import {
   type Checkpoint,
@@ -13,19 +10,12 @@ import {
   type PolicyStore,
   StoreUnavailable,
 } from '../store/store.js';
-import {
-  contentOf,
-  decodeEntry,
-  type Effect,
-  effectOf,
-  formatVersion,
-  type LoggedChange,
-  type ProposedChange,
-  proposeChange,
-} from './change.js';
+import { decodeEntry, type Effect, formatVersion, type LoggedChange } from './change.js';
 import type { EngineLog } from './engine-log.js';
+import { EpochNews } from './epoch-news.js';
 import { holds, showsFork } from './missing.js';
-import { HALT_OVERRIDE, newEpoch, type OlderStore, planRecovery, SYSTEM } from './recovery.js';
+import { creation, pendedChange } from './own-changes.js';
+import { type OlderStore, planRecovery } from './recovery.js';
 import { type PendingOverride, Replica } from './replica.js';
 import type { StoreTime } from './store-time.js';
 
@@ -62,10 +52,11 @@ export class Journal {
   readonly #listeners: Partial<JournalListener>[] = [];
   #replica: Replica | undefined;
   #reloading: Promise<void> | undefined;
-  #recoveries = 0;
+  readonly #epochs: EpochNews;
 
   constructor(options: JournalOptions) {
     this.#options = options;
+    this.#epochs = new EpochNews(options);
   }
 
   get loaded(): boolean {
@@ -86,11 +77,6 @@ export class Journal {
       const index = this.#listeners.indexOf(listener);
       if (index >= 0) this.#listeners.splice(index, 1);
     };
-  }
-
-  /** How often the store came back without changes that it had acknowledged. */
-  get recoveries(): number {
-    return this.#recoveries;
   }
 
   /**
@@ -180,7 +166,7 @@ export class Journal {
         const reply = await store.commit(namespace, recovery.expected, recovery.changes);
         if (reply.kind === 'committed') wentOnFrom = found?.head;
       } else if (found === undefined) {
-        const reply = await store.commit(namespace, GENESIS, [this.#creation()]);
+        const reply = await store.commit(namespace, GENESIS, [creation(this.#options.initial)]);
         created ||= reply.kind === 'committed';
       } else if (bounds === LOADED) {
         this.#replace(found, { created, wentOnFrom });
@@ -204,7 +190,6 @@ export class Journal {
     const { namespace, log } = this.#options;
     const before = this.#replica;
     const replica = new Replica(found, before?.pending);
-    replica.lineage.read(found.fields);
     this.#replica = replica;
     const version = formatVersion(found.head);
     const isNewEpoch = before?.head.epoch !== found.head.epoch;
@@ -213,39 +198,9 @@ export class Journal {
       if (wentOnFrom) log.interrupted({ namespace, from: formatVersion(wentOnFrom), to: version });
     } else if (isNewEpoch) {
       const news = replica.recent.all.filter((change) => !holds(before, change));
-      this.#tellEpoch(news, () => before.recent.all.filter((change) => !holds(replica, change)));
+      this.#epochs.tell(replica, news, () => before.recent.all.filter((change) => !holds(replica, change)));
     } else log.reloaded({ namespace, from: formatVersion(before.head), to: version });
     for (const listener of [...this.#listeners]) listener.replaced?.({ newEpoch: isNewEpoch });
-  }
-
-  /** @param dropped What was held before and is not any more. */
-  #tellEpoch(news: readonly LoggedChange[], dropped: () => readonly LoggedChange[]): void {
-    const { namespace, log } = this.#options;
-    const recoveries = news.flatMap(({ change: { recovery, origin } }) =>
-      recovery === undefined || origin !== undefined ? [] : [recovery],
-    );
-    const older = recoveries.filter(({ held }) => held !== undefined);
-    this.#recoveries += older.length;
-    const { held, store, halted } = older.at(-1) ?? {};
-    const to = formatVersion(this.replica.head);
-    if (held === undefined) {
-      const from = recoveries.at(-1)?.store;
-      log.interrupted({ namespace, from: from && formatVersion(from), to });
-      return;
-    }
-    log.recovered({
-      namespace,
-      store: store && formatVersion(store),
-      held: formatVersion(held),
-      version: to,
-      putBack: !halted,
-      // The overrides stay in force in any case.
-      changes: halted
-        ? dropped().filter(({ change }) => change.kind !== ChangeKind.OVERRIDE)
-        : news.filter(({ change }) => change.origin),
-      halted: findOverride(this.replica.overrides, HALT_OVERRIDE)?.name,
-      count: this.#recoveries,
-    });
   }
 
   /** Folds the entries that follow the head; false where they do not continue it. */
@@ -270,7 +225,7 @@ export class Journal {
 
   /** The changes that were folded begin a new epoch: readers get a snapshot under it. */
   #wentOn(news: readonly LoggedChange[]): void {
-    this.#tellEpoch(news, () => []);
+    this.#epochs.tell(this.replica, news, () => []);
     for (const listener of [...this.#listeners]) listener.replaced?.({ newEpoch: true });
     this.#rejoin();
   }
@@ -293,50 +248,9 @@ export class Journal {
     for (const listener of [...this.#listeners]) listener.rejoined?.();
   }
 
-  #pended({ actor, reason, name }: Override, effective: Effect): void {
-    const { head, inForce } = this.replica;
-    const override = findOverride(inForce, name);
-    const overrides = { before: [], after: override === undefined ? [] : [override] };
-    const kind = ChangeKind.OVERRIDE;
-    const authorship = { kind, actor, reason, requestId: '', requestHash: Buffer.alloc(0) };
-    const change: Change = {
-      ...contentOf(authorship),
-      version: this.replica.version,
-      id: '',
-      previous: '',
-      commitTime: undefined,
-    };
-    const { now: commitTime } = this.#options.storeTime;
-    const pended = {
-      ...head,
-      id: '',
-      commitTime,
-      size: 0,
-      change,
-      base: effectOf(emptyPatch()),
-      effective,
-      overrides,
-    };
-    for (const listener of [...this.#listeners]) listener.pended?.(pended);
-  }
-
-  #creation(): ProposedChange {
-    const { initial } = this.#options;
-    const applied = { patch: replacement(initial), inverse: emptyPatch(), fields: [...FIELDS] };
-    const authorship = {
-      kind: ChangeKind.CREATE,
-      actor: SYSTEM,
-      reason: 'namespace created',
-      requestId: '',
-      requestHash: Buffer.alloc(0),
-    };
-    const { patch, inverse } = applied;
-    const content = { ...contentOf(authorship), patch, inverse };
-    return proposeChange(
-      { epoch: newEpoch(), revision: 1, previous: GENESIS.id },
-      content,
-      fieldWrites(applied, initial),
-    );
+  #pended(override: Override, effective: Effect): void {
+    const change = pendedChange(this.replica, override, effective, this.#options.storeTime.now);
+    for (const listener of [...this.#listeners]) listener.pended?.(change);
   }
 }
 

@@ -22,16 +22,11 @@ export class Lineage {
   /** What a checkpoint says; nothing where the namespace never saw a second epoch. */
   static of(fields: ReadonlyMap<string, string>): Lineage {
     const lineage = new Lineage();
-    lineage.read(fields);
-    return lineage;
-  }
-
-  /** Adds what a checkpoint says. */
-  read(fields: ReadonlyMap<string, string>): void {
     for (const text of fields.get(LINEAGE_FIELD)?.split(' ') ?? []) {
       const [epoch = '', included, decided] = text.split(':');
-      this.#extend(epoch, { included: Number(included), decided: Number(decided) });
+      lineage.#extend(epoch, { included: Number(included), decided: Number(decided) });
     }
+    return lineage;
   }
 
   /** What a checkpoint keeps. */

@@ -36,7 +36,7 @@ export class Replica {
   readonly recent = new RecentChanges(RECENT);
   readonly requests = new SeenRequests();
   readonly fieldRevisions: FieldRevisions;
-  readonly lineage = new Lineage();
+  readonly lineage: Lineage;
   #head: Head;
   #commitTime: number;
   #overrides: Overrides;
@@ -57,6 +57,7 @@ export class Replica {
     this.baseBytes = new PolicyBytes(() => this.base.policy);
     this.#effectiveBytes = new PolicyBytes(() => this.#effective, this.baseBytes);
     this.#overrides = overrides;
+    this.lineage = Lineage.of(checkpoint.fields);
     this.#pending = pending;
     const oldest = checkpoint.recent[0]?.revision ?? checkpoint.head.revision + 1;
     this.fieldRevisions = new FieldRevisions(oldest - 1);

@@ -14,11 +14,11 @@ import {
   findOverride,
   isSameRestriction,
   joinOverrides,
-  limitedFields,
   loosened,
   microsOf,
   type Overrides,
 } from '../domain/overrides.js';
+import { limitedFields } from '../domain/limits.js';
 import { diff, touchedFields, trimPatch } from '../domain/patch/patch.js';
 import { FIELDS, type FieldName, type Policy } from '../domain/policy.js';
 import { presetPolicy } from '../domain/presets.js';

@@ -2,6 +2,7 @@ import { Limits, type ListPatch, type Override, RiskMode, TradingState } from '@
 import { expect } from 'chai';
 import fc from 'fast-check';
 
+import { limitedFields } from '../../../server/src/domain/limits.js';
 import {
   effectivePatch,
   effectivePolicy,
@@ -15,7 +16,6 @@ import {
   changeOverrides,
   completeLimits,
   findOverride,
-  limitedFields,
   limitsOf,
   type Overrides,
 } from '../../../server/src/domain/overrides.js';

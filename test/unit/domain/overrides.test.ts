@@ -2,14 +2,13 @@ import { type Limits, type Override, RiskMode, TradingState } from '@policystore
 import { expect } from 'chai';
 import fc from 'fast-check';
 
+import { isUnlimited, limitedFields } from '../../../server/src/domain/limits.js';
 import {
   changeOverrides,
   CIRCUIT_BREAKER,
   completeLimits,
   findOverride,
-  isUnlimited,
   joinOverrides,
-  limitedFields,
 } from '../../../server/src/domain/overrides.js';
 import { equalPolicies } from '../../../server/src/domain/patch/patch.js';
 import { FIELDS, type Policy } from '../../../server/src/domain/policy.js';
