@@ -45,7 +45,8 @@ export class RecentChanges {
   /** The change that made `revision`; undefined: no longer, or not yet, kept, or left out. */
   at(revision: number): LoggedChange | undefined {
     // Right unless an epoch began after it, and left revisions out.
-    const guess = this.#changes.length - 1 - ((this.#changes.at(-1)?.revision ?? 0) - revision);
+    const last = this.#changes.length - 1;
+    const guess = last - ((this.#changes[last]?.revision ?? 0) - revision);
     const guessed = guess < this.#start ? undefined : this.#changes[guess];
     if (guessed?.revision === revision) return guessed;
     let [low, high] = [this.#start, this.#changes.length];

@@ -142,7 +142,7 @@ export class HubWatcher implements Watcher {
     while (!this.#blocked && this.#cursor !== replica.head.revision) {
       const change = replica.delivered(this.#cursor + 1);
       if (change === undefined) this.#sendSnapshot(true);
-      else this.#sendPatch(change);
+      else this.#sendPatch(change, replica);
     }
   }
 
@@ -190,11 +190,10 @@ export class HubWatcher implements Watcher {
     });
   }
 
-  #sendPatch(change: LoggedChange): void {
+  #sendPatch(change: LoggedChange, replica = this.#context.journal.replica): void {
     this.#cursor = change.revision;
-    if (this.isClosed || !this.filter.matches(change)) return;
-    const { messages, journal } = this.#context;
-    this.#send(messages.patch(journal.replica, change, this.filter, this.#sent), change.revision);
+    if (!this.filter.matches(change)) return;
+    this.#send(this.#context.messages.patch(replica, change, this.filter, this.#sent), change.revision);
   }
 
   #sendSnapshot(resync: boolean, cause?: LoggedChange): void {
