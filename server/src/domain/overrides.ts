@@ -42,10 +42,19 @@ export function completeLimits(limits: Limits | undefined): Limits {
   };
 }
 
-/** The overrides after a change; its inverse is the change with before and after exchanged. */
-export function changeOverrides(overrides: Overrides, { before, after }: OverridesChange): Overrides {
-  const touched = new Set([...before, ...after].map(({ name }) => name));
-  return [...overrides.filter(({ name }) => !touched.has(name)), ...after].sort(byName);
+/** The overrides after a change. */
+export function changeOverrides(overrides: Overrides, change: OverridesChange): Overrides {
+  const touched = namesTouched(change);
+  return [...overrides.filter(({ name }) => !touched.has(name)), ...change.after].sort(byName);
+}
+
+/** The overrides before a change. */
+export function undoOverrides(overrides: Overrides, { before, after }: OverridesChange): Overrides {
+  return changeOverrides(overrides, { before: after, after: before });
+}
+
+export function namesTouched({ before, after }: OverridesChange): Set<string> {
+  return new Set([...before, ...after].map(({ name }) => name));
 }
 
 export function findOverride(overrides: Overrides, name: string): Override | undefined {

@@ -35,6 +35,13 @@ export type ChangeContent = Omit<Change, 'version' | 'id' | 'previous' | 'commit
 /** Who changed what on whose behalf: the part of a Change that a write says itself. */
 export type Authorship = Pick<Change, 'kind' | 'actor' | 'reason' | 'requestId' | 'requestHash'>;
 
+/** Who acts where nobody asked. */
+export const SYSTEM = 'system';
+
+export function bySystem(kind: Change['kind'], reason: string): Authorship {
+  return { kind, actor: SYSTEM, reason, requestId: '', requestHash: Buffer.alloc(0) };
+}
+
 /** A change that has no effect, by `authorship`: what other changes are spread over. */
 export function contentOf(authorship: Authorship): ChangeContent {
   return {

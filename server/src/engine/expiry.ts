@@ -3,9 +3,9 @@ import type { Override } from '@policystore/client/proto';
 import type { Clock } from '../clock.js';
 import { microsOf } from '../domain/overrides.js';
 import { PolicyError } from '../errors.js';
+import { SYSTEM } from './change.js';
 import type { EngineLog } from './engine-log.js';
 import type { Journal } from './journal.js';
-import { SYSTEM } from './recovery.js';
 import type { StoreTime } from './store-time.js';
 import type { Writer } from './writer.js';
 

@@ -88,7 +88,7 @@ export class Journal {
     let folded = false;
     for (const change of changes) {
       // The follower may have been faster.
-      if (replica.includes(change)) continue;
+      if (holds(replica, change)) continue;
       if (change.change.previous !== replica.head.id) {
         throw new StoreUnavailable('the store came back with another history', { sent: true });
       }

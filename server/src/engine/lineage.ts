@@ -54,6 +54,12 @@ export class Lineage {
     return included > 0 ? included : undefined;
   }
 
+  /** Whether what is held at `head` includes a version. */
+  reaches(head: Version, { epoch, revision }: Version): boolean {
+    const end = epoch === head.epoch ? head.revision : this.end(epoch);
+    return end !== undefined && revision <= end;
+  }
+
   /** Whether a version of an earlier epoch is included, or was left out on purpose. */
   isDecided({ epoch, revision }: Version): boolean {
     return revision <= (this.#ends.get(epoch)?.decided ?? 0);

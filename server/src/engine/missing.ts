@@ -1,7 +1,7 @@
 import { ChangeKind, type Version } from '@policystore/client/proto';
 
 import type { Policy } from '../domain/policy.js';
-import { changeOverrides, type Overrides } from '../domain/overrides.js';
+import { type Overrides, undoOverrides } from '../domain/overrides.js';
 import { apply, copyPolicy, emptyPatch } from '../domain/patch/patch.js';
 import type { Checkpoint, Head, LogEntry } from '../store/store.js';
 import { decodeEntry, type LoggedChange } from './change.js';
@@ -107,9 +107,8 @@ class StoredHistory {
     return before !== undefined && this.#reaches(before);
   }
 
-  #reaches({ epoch, revision }: Version): boolean {
-    const end = epoch === this.#head.epoch ? this.#head.revision : this.#lineage.end(epoch);
-    return end !== undefined && revision <= end;
+  #reaches(version: Version): boolean {
+    return this.#lineage.reaches(this.#head, version);
   }
 }
 
@@ -119,7 +118,7 @@ function without(held: Replica, changes: readonly LoggedChange[]): Missing['rest
   undo(policy, changes);
   let { overrides } = held;
   for (const { overrides: change } of changes.toReversed()) {
-    if (change) overrides = changeOverrides(overrides, { before: change.after, after: change.before });
+    if (change) overrides = undoOverrides(overrides, change);
   }
   return { policy, overrides };
 }

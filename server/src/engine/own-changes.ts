@@ -6,6 +6,7 @@ import { emptyPatch, replacement } from '../domain/patch/patch.js';
 import { FIELDS, type Policy } from '../domain/policy.js';
 import { GENESIS } from '../store/store.js';
 import {
+  bySystem,
   contentOf,
   type Effect,
   effectOf,
@@ -13,19 +14,13 @@ import {
   type ProposedChange,
   proposeChange,
 } from './change.js';
-import { newEpoch, SYSTEM } from './recovery.js';
+import { newEpoch } from './recovery.js';
 import type { Replica } from './replica.js';
 
 /** The change that makes a namespace. */
 export function creation(initial: Policy): ProposedChange {
   const applied = { patch: replacement(initial), inverse: emptyPatch(), fields: [...FIELDS] };
-  const authorship = {
-    kind: ChangeKind.CREATE,
-    actor: SYSTEM,
-    reason: 'namespace created',
-    requestId: '',
-    requestHash: Buffer.alloc(0),
-  };
+  const authorship = bySystem(ChangeKind.CREATE, 'namespace created');
   const { patch, inverse } = applied;
   return proposeChange(
     { epoch: newEpoch(), revision: 1, previous: GENESIS.id },
@@ -46,13 +41,7 @@ export function pendedChange(
   now: number,
 ): LoggedChange {
   const override = findOverride(inForce, name);
-  const authorship = {
-    kind: ChangeKind.OVERRIDE,
-    actor,
-    reason,
-    requestId: '',
-    requestHash: Buffer.alloc(0),
-  };
+  const authorship = { ...bySystem(ChangeKind.OVERRIDE, reason), actor };
   const overrides = { before: [], after: override === undefined ? [] : [override] };
   const change: Change = { ...contentOf(authorship), version, id: '', previous: '', commitTime: undefined };
   return {

@@ -5,8 +5,10 @@ import {
   findOverride,
   isSameRestriction,
   joinOverrides,
+  namesTouched,
   type Overrides,
 } from '../domain/overrides.js';
+import type { LoggedChange } from './change.js';
 import type { Missing } from './missing.js';
 import type { Replica } from './replica.js';
 
@@ -25,7 +27,7 @@ export function lostOverrides(
   { changes, isComplete, rest, foreign }: Missing,
   contested: ReadonlySet<string>,
 ): Overrides {
-  const touched = new Set(changes.flatMap(({ overrides }) => namesIn(overrides)));
+  const touched = namesIn(changes);
   const isKnown = (override: Override): boolean =>
     foreign.some(({ overrides }) => overrides?.before.some((known) => isEqual(known, override)));
   return [
@@ -37,12 +39,12 @@ export function lostOverrides(
 
 /** Those that the missing changes put in force and that still are: they stay, whatever becomes of the changes. */
 export function lostByHalting(held: Replica, { changes, isComplete }: Missing): Overrides {
-  const touched = new Set(changes.flatMap(({ overrides }) => namesIn(overrides)));
+  const touched = namesIn(changes);
   return held.overrides.filter(({ name }) => !isComplete || touched.has(name));
 }
 
-function namesIn(change: OverridesChange | undefined): string[] {
-  return [...(change?.before ?? []), ...(change?.after ?? [])].map(({ name }) => name);
+function namesIn(changes: readonly LoggedChange[]): Set<string> {
+  return new Set(changes.flatMap(({ overrides }) => (overrides ? [...namesTouched(overrides)] : [])));
 }
 
 function isEqual(a: Override, b: Override): boolean {
@@ -69,8 +71,8 @@ export function again(
   there: Overrides,
   contested: ReadonlySet<string>,
 ): OverridesChange | undefined {
-  const names = namesIn(change);
-  const before = there.filter(({ name }) => names.includes(name) && !contested.has(name));
+  const touched = namesTouched(change);
+  const before = there.filter(({ name }) => touched.has(name) && !contested.has(name));
   const after = change.after.filter(({ name }) => !contested.has(name));
   return before.length + after.length === 0 ? undefined : { before, after };
 }

@@ -8,10 +8,11 @@ import { FIELDS, type Policy } from '../domain/policy.js';
 import { WorkingCopy } from '../domain/working-copy.js';
 import { type Checkpoint, GENESIS, type Head } from '../store/store.js';
 import {
-  type Authorship,
+  bySystem,
   formatVersion,
   type LoggedChange,
   type ProposedChange,
+  SYSTEM,
   timestamp,
 } from './change.js';
 import { Composer } from './composer.js';
@@ -61,7 +62,7 @@ export function newEpoch(): string {
 function goOn(found: Checkpoint): RecoveryPlan {
   const composer = composerOn(found);
   composer.add(
-    authorship('the store was interrupted; nothing that is known here is missing'),
+    bySystem(ChangeKind.RECOVER, 'the store was interrupted; nothing that is known here is missing'),
     {
       begins: { epoch: newEpoch(), revision: found.head.revision + 1 },
       says: { recovery: { store: versionOf(found.head), held: undefined, halted: false } },
@@ -106,10 +107,10 @@ function putBack(
     : // The first entry of a log is the creation of all that it says.
       { patch: replacement(composer.base.policy), inverse: emptyPatch(), fields: [...FIELDS] };
   if (found !== undefined || overrides === undefined) {
-    composer.add(authorship(reason), { begins, applied, says, overrides }, effective);
+    composer.add(bySystem(ChangeKind.RECOVER, reason), { begins, applied, says, overrides }, effective);
   } else {
-    composer.add(authorship(reason), { begins, applied, says }, effective);
-    composer.add(authorship(reason), { overrides }, composer.effective());
+    composer.add(bySystem(ChangeKind.RECOVER, reason), { begins, applied, says }, effective);
+    composer.add(bySystem(ChangeKind.RECOVER, reason), { overrides }, composer.effective());
   }
   if (!isHalted) {
     const isThere = requestsOf(missing.foreign);
@@ -203,13 +204,6 @@ function repeat(composer: Composer, logged: LoggedChange, contested: ReadonlySet
 function composerOn(found: Checkpoint): Composer {
   const { policy, overrides } = readState(found);
   return new Composer(new WorkingCopy(policy), overrides, found.head);
-}
-
-/** Who acts where nobody asked. */
-export const SYSTEM = 'system';
-
-function authorship(reason: string): Authorship {
-  return { kind: ChangeKind.RECOVER, actor: SYSTEM, reason, requestId: '', requestHash: Buffer.alloc(0) };
 }
 
 function versionOf({ epoch, revision }: Head) {

@@ -86,14 +86,8 @@ export class Replica {
   }
 
   /** Whether this state is `version`, or continues it. */
-  reaches({ epoch, revision }: Version): boolean {
-    const reached = epoch === this.#head.epoch ? this.#head.revision : this.lineage.end(epoch);
-    return reached !== undefined && revision <= reached;
-  }
-
-  /** Whether the history of this state has the entry, as far as it is known. */
-  includes(entry: Head): boolean {
-    return this.reaches(entry) && (this.recent.at(entry.revision)?.id ?? entry.id) === entry.id;
+  reaches(version: Version): boolean {
+    return this.lineage.reaches(this.#head, version);
   }
 
   /** The overrides of the log. */

@@ -1,7 +1,7 @@
 import type { GlobalPolicy } from '@policystore/client/proto';
 
 import { effectivePolicy, effectiveState } from '../../domain/effective.js';
-import { changeOverrides, type Overrides } from '../../domain/overrides.js';
+import { changeOverrides, type Overrides, undoOverrides } from '../../domain/overrides.js';
 import { apply, copyPolicy, emptyPatch } from '../../domain/patch/patch.js';
 import type { Policy } from '../../domain/policy.js';
 import { type LoggedChange, timestamp } from '../change.js';
@@ -50,8 +50,7 @@ export class PastPolicy {
 
   #undo({ change: { inverse, overrides } }: LoggedChange): void {
     apply(this.base, inverse ?? emptyPatch());
-    if (overrides === undefined) return;
-    this.#overrides = changeOverrides(this.#overrides, { before: overrides.after, after: overrides.before });
+    if (overrides !== undefined) this.#overrides = undoOverrides(this.#overrides, overrides);
   }
 
   #redo({ change: { patch, overrides } }: LoggedChange): void {
