@@ -36,6 +36,16 @@ export interface PolicyStore {
    */
   follow(namespace: string, after: Head, signal: AbortSignal): AsyncIterable<Followed | 'gap'>;
 
+  /**
+   * Says something about a replica, in place of what was said before: until `ttlMs` is over by the store's clock. 0: it is
+   * taken back. It may be lost with the store's connection; say it again from time to time.
+   * @throws StoreUnavailable
+   */
+  announce(namespace: string, summary: ReplicaSummary, ttlMs: number): Promise<void>;
+
+  /** What was announced and is not over, by replica in ascending order. @throws StoreUnavailable */
+  announced(namespace: string): Promise<ReplicaSummary[]>;
+
   /** Ends every follow and frees everything. Commits under way fail with StoreUnavailable. */
   close(): Promise<void>;
 }
@@ -63,6 +73,30 @@ export interface LogEntry extends Head {
 export interface NewEntry extends Head {
   readonly body: Uint8Array;
   readonly writes: readonly FieldWrite[];
+  /** Asked for only by stores that can be queried. Absent: there is nothing to tell. */
+  readonly summary?: () => EntrySummary;
+}
+
+/** What an entry says to people who query the store. */
+export interface EntrySummary {
+  /** The call that made the change, in capitals. */
+  readonly kind: string;
+  readonly actor: string;
+  readonly reason: string;
+  /** Empty: none was given. */
+  readonly requestId: string;
+  /** What changed in the base, by field: `before` and `after` in JSON, each absent where there is nothing. */
+  readonly changes: Readonly<Record<string, { readonly before?: unknown; readonly after?: unknown }>>;
+  /** The overrides that the change touched, before and after it, in JSON. Absent: none. */
+  readonly overrides?: { readonly before: readonly unknown[]; readonly after: readonly unknown[] };
+}
+
+/** What a replica says of itself. */
+export interface ReplicaSummary {
+  /** Its id, of letters, digits and hyphens. */
+  readonly replica: string;
+  /** Opaque to the store; at most 1 MiB. */
+  readonly body: Uint8Array;
 }
 
 /** Sets a field of the checkpoint, or deletes it with null. */
