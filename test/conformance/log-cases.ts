@@ -117,6 +117,8 @@ function under(namespace: string, store: PolicyStore): PolicyStore {
     commit: (_, expected, entries) => store.commit(namespace, expected, entries),
     changes: (_, range) => store.changes(namespace, range),
     follow: (_, after, signal) => store.follow(namespace, after, signal),
+    announce: (_, summary, ttlMs) => store.announce(namespace, summary, ttlMs),
+    announced: () => store.announced(namespace),
     close: () => store.close(),
   };
 }

@@ -206,6 +206,8 @@ export function createFaultyStore(real: PolicyStore): FaultyStore {
       pageHeld = held;
     },
     follow,
+    announce: (namespace, summary, ttlMs) => reach(() => store.announce(namespace, summary, ttlMs)),
+    announced: (namespace) => reach(() => store.announced(namespace)),
     close: () => store.close(),
   };
 }

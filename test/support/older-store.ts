@@ -121,6 +121,8 @@ export function createOlderStore(bounds: LogBounds, clock: Clock): OlderStore {
     commit,
     changes: (namespace, range) => memory.changes(namespace, range),
     follow,
+    announce: (namespace, summary, ttlMs) => memory.announce(namespace, summary, ttlMs),
+    announced: (namespace) => memory.announced(namespace),
     close: () => memory.close(),
   };
 }

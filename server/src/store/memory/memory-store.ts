@@ -1,5 +1,6 @@
 import { systemClock, type Clock } from '../../clock.js';
 import { createLocalFollow } from '../local-follow.js';
+import { createLocalPresence } from '../local-presence.js';
 import { createLogWindow, type LogWindow } from '../log-window.js';
 import {
   GENESIS,
@@ -29,9 +30,13 @@ export function createMemoryStore(bounds: LogBounds, clock: Clock = systemClock)
   });
   let closed = false;
 
+  function checkOpen(): void {
+    if (closed) throw new StoreUnavailable('The memory store is closed', { sent: false });
+  }
+
   function answer<T>(work: () => T): Promise<T> {
     return new Promise((resolve) => {
-      if (closed) throw new StoreUnavailable('The memory store is closed', { sent: false });
+      checkOpen();
       resolve(work());
     });
   }
@@ -92,6 +97,7 @@ export function createMemoryStore(bounds: LogBounds, clock: Clock = systemClock)
         return from < log.oldest ? { kind: 'compacted', oldest: log.oldest } : log.page(from, to);
       }),
     follow: (namespace, after, signal) => followers.follow(namespace, after, signal),
+    ...createLocalPresence(clock, checkOpen),
     close() {
       closed = true;
       followers.end();

@@ -1,5 +1,6 @@
 import { systemClock, type Clock } from '../../clock.js';
 import { createLocalFollow } from '../local-follow.js';
+import { createLocalPresence } from '../local-presence.js';
 import { createLogWindow, type LogWindow } from '../log-window.js';
 import {
   StoreUnavailable,
@@ -56,9 +57,13 @@ export function createSqliteStore(path: string, bounds: LogBounds, clock: Clock 
       : file().call('after', namespace, after);
   });
 
-  function file(): FileLink {
+  function checkOpen(): void {
     if (closing) throw new StoreUnavailable('The SQLite store is closed', { sent: false });
     if (!connected) throw new StoreUnavailable('The SQLite store is not connected yet', { sent: false });
+  }
+
+  function file(): FileLink {
+    checkOpen();
     return link;
   }
 
@@ -130,6 +135,7 @@ export function createSqliteStore(path: string, bounds: LogBounds, clock: Clock 
     commit,
     changes: async (namespace, range) => file().call('changes', namespace, range),
     follow: (namespace, after, signal) => followers.follow(namespace, after, signal),
+    ...createLocalPresence(clock, checkOpen),
     close() {
       closing ??= (async () => {
         followers.end();
