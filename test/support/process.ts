@@ -25,29 +25,43 @@ export interface Program {
   readonly args: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
+  /** Runs it as somebody else; only root may. */
+  readonly user?: SystemUser;
+  /** What ends it where it outlives this process. Default: SIGKILL. */
+  readonly lastSignal?: NodeJS.Signals;
   /** Resolves when the program answers; rejects or throws while it does not yet. */
   readonly answers: (process: ManagedProcess) => Promise<unknown>;
 }
 
+export interface SystemUser {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 const START_TIMEOUT_MS = 20_000;
-const running = new Set<ChildProcess>();
+/** With the signal that ends each. */
+const running = new Map<ChildProcess, NodeJS.Signals>();
 
 process.once('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
+  for (const [child, lastSignal] of running) child.kill(lastSignal);
 });
 
 /** Where there is setpriv, children end with this process even if it is killed. */
 const SETPRIV = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
 
 /** Starts a program and waits until it answers. Fails with its output if it ends before. */
-export async function startProcess({ command, args, env, cwd, answers }: Program): Promise<ManagedProcess> {
-  const [file, argv] = SETPRIV ? [SETPRIV, ['--pdeathsig', 'KILL', command, ...args]] : [command, args];
+export async function startProcess(program: Program): Promise<ManagedProcess> {
+  const { command, args, env, cwd, user, lastSignal = 'SIGKILL', answers } = program;
+  const [file, argv] = SETPRIV
+    ? [SETPRIV, ['--pdeathsig', lastSignal.slice('SIG'.length), command, ...args]]
+    : [command, args];
   const child = spawn(file, argv, {
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(env ? { env } : {}),
     ...(cwd === undefined ? {} : { cwd }),
+    ...user,
   });
-  running.add(child);
+  running.set(child, lastSignal);
   let output = '';
   const collect = (chunk: Buffer): void => {
     output += chunk.toString();
