@@ -12,6 +12,7 @@ import { lifecycleCases } from './lifecycle-cases.js';
 import { loadCases } from './load-cases.js';
 import { logCases } from './log-cases.js';
 import { newestFirstCases } from './newest-first-cases.js';
+import { presenceCases } from './presence-cases.js';
 import { propertyCases } from './property-cases.js';
 import { trimCases } from './trim-cases.js';
 import { valueCases } from './value-cases.js';
@@ -76,6 +77,7 @@ export function describeStore(name: string, harness: StoreHarness): void {
     clockCases(backend);
     valueCases(backend);
     epochCases(backend);
+    presenceCases(backend);
     lifecycleCases(backend);
     propertyCases(backend);
     logCases(backend);

@@ -10,6 +10,8 @@ export interface Script {
   readonly sha: string;
 }
 
+export const ANNOUNCE = readScript('announce-1');
+export const ANNOUNCED = readScript('announced-1');
 export const COMMIT = readScript('commit-2');
 export const FOLLOW = readScript('follow-2');
 export const LOAD = readScript('load-2');

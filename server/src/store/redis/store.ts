@@ -7,6 +7,7 @@ import { followOn } from './follow.js';
 import type { Link } from './link.js';
 import { loadFrom } from './load.js';
 import { createNetwork } from './network.js';
+import { announcedOn, announceOn } from './presence.js';
 import { parseRedisUrl } from './url.js';
 
 export interface RedisStoreOptions {
@@ -17,12 +18,12 @@ export interface RedisStoreOptions {
   readonly pollMs?: number;
 }
 
-/** Reads move up to MAX_PAGE_BYTES and more, and nobody's write waits for them. */
+/** Reads move up to MAX_PAGE_BYTES and more, and nobody's commit waits for them. */
 const READ_PATIENCE = 5;
 
 /**
- * A store in Redis 7 or newer. Each namespace has one connection for its commits, one for reads and one per follow,
- * so that none can hold up another.
+ * A store in Redis 7 or newer. Each namespace has one connection for its commits, one for reads and presence, and
+ * one per follow, so that none can hold up another.
  * @throws StoreUnusable if the URL is bad
  */
 export function createRedisStore(
@@ -86,6 +87,16 @@ export function createRedisStore(
         close();
       }
     },
+    async announce(namespace, summary, ttlMs) {
+      await linkOf(readers, namespace).run((connection) =>
+        announceOn(connection, replicasKeyOf(namespace), summary, ttlMs, READ_PATIENCE * timeoutMs),
+      );
+    },
+    async announced(namespace) {
+      return await linkOf(readers, namespace).run((connection) =>
+        announcedOn(connection, replicasKeyOf(namespace), READ_PATIENCE * timeoutMs),
+      );
+    },
     close() {
       closed = true;
       network.close();
@@ -94,7 +105,11 @@ export function createRedisStore(
   };
 }
 
-/** The hash tag in braces puts both keys into one slot of a cluster. */
+/** The hash tag in braces puts all keys of a namespace into one slot of a cluster. */
 function keysOf(namespace: string): readonly [state: string, log: string] {
   return [`{policy:${namespace}}:state`, `{policy:${namespace}}:log`];
+}
+
+function replicasKeyOf(namespace: string): string {
+  return `{policy:${namespace}}:replicas`;
 }
