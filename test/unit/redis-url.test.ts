@@ -67,6 +67,7 @@ const BAD: [url: string, problem: RegExp][] = [
   ['redis:h', /the forms are/],
   ['http://h', /the forms are/],
   ['redis+unix://h', /the forms are/],
+  ['constructor://h', /the forms are/],
   ['redis://', /each address must be/],
   ['redis:///0', /each address must be/],
   ['redis://h:', /each address must be/],

@@ -1,5 +1,6 @@
+import { addressText } from '../server-url.js';
 import { StoreUnusable, StoreUnavailable } from '../store.js';
-import { addressText, RedisRefusal, type Connection } from './connection.js';
+import { RedisRefusal, type Connection } from './connection.js';
 import { MIN_VERSION, tooOld } from './refusal.js';
 import { parsePairs, parseText } from './replies.js';
 import type { RedisTarget } from './url.js';

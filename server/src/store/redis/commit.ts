@@ -1,3 +1,4 @@
+import { addressText } from '../server-url.js';
 import {
   MAX_PAGE_BYTES,
   MAX_PAGE_ENTRIES,
@@ -8,7 +9,7 @@ import {
   type LogBounds,
   type NewEntry,
 } from '../store.js';
-import { addressText, type Argument, type Connection, type Reply } from './connection.js';
+import type { Argument, Connection, Reply } from './connection.js';
 import { foldWrites } from './fields.js';
 import {
   continues,

@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
 
 import type { Clock } from '../../clock.js';
+import { type Address, addressText } from '../server-url.js';
 import { StoreUnavailable, StoreUnusable } from '../store.js';
-import type { Address } from './url.js';
 
 export type Argument = string | number | Buffer;
 export type Reply = Buffer | number | null | Reply[];
@@ -185,8 +185,4 @@ function unreachable(
     `Redis at ${addressText(address)} cannot be reached (${code}): start it, or correct POLICY_STORE`,
     { sent: false, cause },
   );
-}
-
-export function addressText({ host, port }: Address): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

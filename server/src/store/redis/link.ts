@@ -1,8 +1,8 @@
+import type { Address } from '../server-url.js';
 import { StoreUnavailable } from '../store.js';
 import { RedisRefusal } from './connection.js';
 import { refusalError } from './refusal.js';
 import type { ServerConnection } from './run-id.js';
-import type { Address } from './url.js';
 
 /** More redirections than this in a row mean a cluster that contradicts itself. */
 const MAX_REDIRECTIONS = 5;

@@ -1,3 +1,4 @@
+import { addressText } from '../server-url.js';
 import {
   MAX_PAGE_BYTES,
   MAX_PAGE_ENTRIES,
@@ -5,7 +6,6 @@ import {
   type Checkpoint,
   type RecentBounds,
 } from '../store.js';
-import { addressText } from './connection.js';
 import { fieldName } from './fields.js';
 import { logAhead } from './refusal.js';
 import {

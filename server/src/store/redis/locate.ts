@@ -1,7 +1,8 @@
+import { type Address, addressText } from '../server-url.js';
 import { StoreUnavailable, StoreUnusable } from '../store.js';
-import { addressText, RedisRefusal, type Connection, type Reply } from './connection.js';
+import { RedisRefusal, type Connection, type Reply } from './connection.js';
 import { parseList, parsePairs, parseText } from './replies.js';
-import type { Address, RedisTarget } from './url.js';
+import type { RedisTarget } from './url.js';
 
 /** Finds the server that takes the writes of a key, asked anew whenever a connection is opened. */
 export interface Locator {

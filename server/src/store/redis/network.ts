@@ -1,10 +1,11 @@
 import type { Clock } from '../../clock.js';
-import { addressText, openConnection, type Connection } from './connection.js';
+import { type Address, addressText } from '../server-url.js';
+import { openConnection, type Connection } from './connection.js';
 import { closedError, createLink, storeError, type Link } from './link.js';
 import { createLocator } from './locate.js';
 import { identify } from './run-id.js';
 import { watchSentinels } from './sentinel-watch.js';
-import type { Address, RedisTarget } from './url.js';
+import type { RedisTarget } from './url.js';
 
 /** Opens all connections of a store and remembers them, so that they can be closed together. */
 export interface Network {

@@ -1,5 +1,6 @@
+import { addressText } from '../server-url.js';
 import { StoreUnavailable, StoreUnusable } from '../store.js';
-import { addressText, type RedisRefusal } from './connection.js';
+import type { RedisRefusal } from './connection.js';
 
 /** The oldest Redis that runs scripts with flags. */
 export const MIN_VERSION = '7.0';

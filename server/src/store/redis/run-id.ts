@@ -1,6 +1,7 @@
+import { addressText } from '../server-url.js';
 import { StoreUnusable } from '../store.js';
 import { parseInfo } from './check.js';
-import { addressText, handshake, type Connection } from './connection.js';
+import { handshake, type Connection } from './connection.js';
 import { parseText } from './replies.js';
 
 /**

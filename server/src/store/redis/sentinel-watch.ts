@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 
-import type { Address, RedisTarget } from './url.js';
+import type { Address } from '../server-url.js';
+import type { RedisTarget } from './url.js';
 
 /** How long until a Sentinel that cannot be reached is tried again. */
 const RETRY_MS = 1000;
