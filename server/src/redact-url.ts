@@ -1,11 +1,17 @@
 const ADDRESS = /^(?:\[[0-9a-f:.]*\]|[a-z0-9_.-]*)(?::\d{0,5})?$/i;
 const SEGMENT = /^[\w.-]*$/;
-const PARAMETER = /^wait=-?[\d.]{0,5}$/;
+/** A path begins with a slash or ends with a suffix, which tells it from a key that was put in its place. */
+const FILE = String.raw`(?:\.{0,2}\/[\w./-]{0,255}|[\w./-]{0,255}\.\w{1,4})`;
+const PARAMETER = new RegExp(
+  String.raw`^(?:wait=-?[\d.]{0,5}|sslmode=(?:allow|disable|prefer|require|verify-ca|verify-full)|` +
+    String.raw`ssl(?:rootcert|cert|key)=${FILE}|options=-c(?: |%20)?search_path(?:=|%3D)\w{1,63})$`,
+  'i',
+);
 const HIDDEN = '***';
 
 /**
  * A store's URL as it may be shown, however badly it is written. Shown is only what has the form of something
- * harmless: scheme, addresses, path, `wait`; whatever else there is may be a secret in the wrong place.
+ * harmless: scheme, addresses, path, `wait`, how TLS is set; whatever else there is may be a secret in the wrong place.
  */
 export function redactUrl(url: string): string {
   const [, scheme, slashes = '', rest = ''] = /^([a-z][a-z0-9+.-]*:)(\/\/)?(.*)$/is.exec(url) ?? [];
