@@ -54,10 +54,10 @@ const packages = [
   noPackages(['server/src/store/**'], '^@grpc/', 'store/ knows no gRPC.'),
   noPackages(
     ['server/src/engine/**'],
-    '^(@grpc/|ioredis|libsql)',
+    '^(@grpc/|ioredis|libsql|pg(/|$))',
     'engine/ knows no transport and no database: errors.ts has the statuses, store/store.ts the port.',
   ),
-  noPackages(['server/src/grpc/**'], '^(ioredis|libsql)', 'grpc/ knows no database.'),
+  noPackages(['server/src/grpc/**'], '^(ioredis|libsql|pg(/|$))', 'grpc/ knows no database.'),
   noPackages(['clients/**'], '^@policystore/server', 'The client package installs alone.'),
 ];
 

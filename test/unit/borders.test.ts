@@ -55,10 +55,12 @@ const forbidden: [file: string, code: string, rule: string][] = [
   ['server/src/engine/x.ts', `export * from '../grpc/error-status.js';`, PATHS],
   ['server/src/engine/x.ts', `export type { status } from '@grpc/grpc-js';`, PACKAGES],
   ['server/src/engine/x.ts', `export * from 'ioredis';`, PACKAGES],
+  ['server/src/engine/x.ts', `export * from 'pg';`, PACKAGES],
 
   ['server/src/grpc/x.ts', `export * from '../store/store.js';`, PATHS],
   ['server/src/grpc/x.ts', `export * from '../store/memory/memory-store.js';`, PATHS],
   ['server/src/grpc/x.ts', `export * from 'libsql';`, PACKAGES],
+  ['server/src/grpc/x.ts', `export * from 'pg';`, PACKAGES],
 
   ['server/src/main.ts', `export * from './store/memory/memory-store.js';`, PATHS],
   ['server/src/config/x.ts', `export * from '../store/memory/memory-store.js';`, PATHS],
