@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-node24 check contract generated bench demo build generate format clean redis
+.PHONY: help run test test-node24 check contract generated bench demo build generate format clean services
 
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
@@ -21,7 +21,7 @@ help:
 run: $(BUILT) ## start the server; settings come from the environment: POLICY_STORE=redis://127.0.0.1:6379 make run
 	@POLICY_LOG_FORMAT="$${POLICY_LOG_FORMAT:-pretty}" exec node server/dist/main.js
 
-test: $(BUILT) redis ## run every test; installs Redis through apt where it is missing and TEST_REDIS_URL is not set
+test: $(BUILT) services ## run every test; takes Redis and PostgreSQL from apt, or TEST_REDIS_URL and TEST_POSTGRES_URL
 	@mocha 'test/**/*.test.ts'
 
 check: $(PACKAGES) ## what needs no service: format, lint, types, contract, generated code, unit tests, embedded stores
@@ -31,7 +31,7 @@ check: $(PACKAGES) ## what needs no service: format, lint, types, contract, gene
 	@$(MAKE) --no-print-directory contract generated
 	@mocha 'test/unit/**/*.test.ts' 'test/conformance/{memory,sqlite}*.test.ts'
 
-bench: $(BUILT) redis ## measure against a bare gRPC server, and against etcd where it is installed
+bench: $(BUILT) services ## measure against a bare gRPC server, and against etcd where it is installed
 	@tsx test/bench/main.ts
 
 demo: $(BUILT) ## a controller, three executors and two watchers on a server of their own, with what happened
@@ -85,11 +85,16 @@ $(BUILT): $(PACKAGES) $(SOURCES)
 AS_ROOT := $(if $(filter-out 0,$(shell id -u)),sudo)
 # The tests start servers of their own: the environment keeps the packages from starting theirs.
 APT := $(AS_ROOT) env DEBIAN_FRONTEND=noninteractive SYSTEMD_OFFLINE=1 RUNLEVEL=1 apt-get
-REDIS := apt-get update && apt-get install -y redis-server redis-sentinel
 
-redis:
-	@if [ -z "$$TEST_REDIS_URL" ] && ! { command -v redis-server && command -v redis-sentinel; } >/dev/null; then \
-	  echo 'The tests need Redis; installing it: $(REDIS)'; \
-	  { $(APT) update && $(APT) install -y redis-server redis-sentinel; } || { \
-	    echo 'Redis could not be installed. As root: $(REDIS)' >&2; exit 1; }; \
-	fi
+# In one go, for apt serves one at a time.
+services:
+	@missing=; \
+	[ -n "$$TEST_REDIS_URL" ] || { command -v redis-server && command -v redis-sentinel; } >/dev/null || \
+	  missing="$$missing redis-server redis-sentinel"; \
+	[ -n "$$TEST_POSTGRES_URL" ] || { command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 || \
+	  missing="$$missing postgresql"; \
+	[ -n "$$missing" ] || exit 0; \
+	command="apt-get update && apt-get install -y$$missing"; \
+	echo "The tests need what is missing here; installing it: $$command"; \
+	{ $(APT) update && $(APT) install -y$$missing; } || { \
+	  echo "It could not be installed. As root: $$command" >&2; exit 1; }
