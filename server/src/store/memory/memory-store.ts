@@ -1,5 +1,5 @@
 import { systemClock, type Clock } from '../../clock.js';
-import { createLocalFollow } from '../local-follow.js';
+import { createBellFollow, newestPage } from '../bell-follow.js';
 import { createLocalPresence } from '../local-presence.js';
 import { createLogWindow, type LogWindow } from '../log-window.js';
 import {
@@ -24,9 +24,9 @@ interface NamespaceState {
 /** A store that lives and dies with the object; those who share the object share the data. */
 export function createMemoryStore(bounds: LogBounds, clock: Clock = systemClock): PolicyStore {
   const namespaces = new Map<string, NamespaceState>();
-  const followers = createLocalFollow((namespace, after) => {
+  const followers = createBellFollow((namespace, after) => {
     const log = namespaces.get(namespace)?.log ?? createLogWindow(GENESIS, bounds);
-    return log.reaches(after) ? log.page(after.revision + 1, Infinity) : 'gap';
+    return log.reaches(after) ? newestPage(log.page(after.revision + 1, Infinity)) : 'gap';
   });
   let closed = false;
 

@@ -1,5 +1,5 @@
 import { systemClock, type Clock } from '../../clock.js';
-import { createLocalFollow } from '../local-follow.js';
+import { createBellFollow, newestPage } from '../bell-follow.js';
 import { createLocalPresence } from '../local-presence.js';
 import { createLogWindow, type LogWindow } from '../log-window.js';
 import {
@@ -49,12 +49,13 @@ export function createSqliteStore(path: string, bounds: LogBounds, clock: Clock 
       connecting.catch(() => undefined);
     },
   });
-  const followers = createLocalFollow((namespace, after, first) => {
+  const followers = createBellFollow(async (namespace, after, first) => {
     // The first read goes to the file, which has it verified.
     const tail = first ? undefined : tails.get(namespace);
-    return tail?.reaches(after)
+    const entries = tail?.reaches(after)
       ? tail.page(after.revision + 1, Infinity)
-      : file().call('after', namespace, after);
+      : await file().call('after', namespace, after);
+    return entries === 'gap' ? 'gap' : newestPage(entries);
   });
 
   function checkOpen(): void {

@@ -68,9 +68,9 @@ CREATE FUNCTION policystore_page(
   ORDER BY entry.revision
 $$;
 
--- The same from last_revision down to first_revision; at least `least` entries, if there are.
+-- The same from last_revision down to first_revision; at least min_entries, if there are so many.
 CREATE FUNCTION policystore_page_down(
-  of_namespace text, first_revision bigint, last_revision bigint, max_entries bigint, max_bytes bigint, least bigint
+  of_namespace text, first_revision bigint, last_revision bigint, max_entries bigint, max_bytes bigint, min_entries bigint
 ) RETURNS SETOF policystore_log LANGUAGE sql STABLE AS $$
   SELECT entry.*
   FROM (
@@ -83,7 +83,7 @@ CREATE FUNCTION policystore_page_down(
     WINDOW sized AS (ORDER BY revision DESC ROWS UNBOUNDED PRECEDING)
   ) AS measured
   JOIN policystore_log AS entry ON entry.namespace = of_namespace AND entry.revision = measured.revision
-  WHERE place <= least OR bytes <= max_bytes
+  WHERE place <= min_entries OR bytes <= max_bytes
   ORDER BY entry.revision DESC
 $$;
 
@@ -127,7 +127,7 @@ DECLARE
   first_time bigint;
   entries bigint;
   bytes bigint;
-  least bigint;
+  fewest bigint;
   kept_from bigint;
   candidate record;
 BEGIN
@@ -167,7 +167,7 @@ BEGIN
 
   entries := head.log_entries + added;
   bytes := head.log_bytes + (SELECT sum(octet_length(b)) FROM unnest(bodies) AS b);
-  least := greatest(1, entries - max_trimmed);
+  fewest := greatest(1, entries - max_trimmed);
   kept_from := CASE WHEN head.log_entries = 0 THEN revisions[1] ELSE head.oldest END;
   IF entries > log_max_entries OR bytes > log_max_bytes OR log_max_age IS NOT NULL THEN
     FOR candidate IN
@@ -175,7 +175,7 @@ BEGIN
       WHERE l.namespace = of_namespace AND l.revision >= kept_from ORDER BY l.revision LIMIT max_trimmed + 1
     LOOP
       kept_from := candidate.revision;
-      EXIT WHEN entries <= least OR (
+      EXIT WHEN entries <= fewest OR (
         entries > log_max_entries OR bytes > log_max_bytes OR candidate.commit_time < now_micros - log_max_age
       ) IS NOT TRUE;
       entries := entries - 1;

@@ -1,28 +1,52 @@
+import type { Clock } from '../clock.js';
 import type { Followed, Head, LogEntry, StoreUnavailable } from './store.js';
 
-/** Following a store that only this process writes: whoever commits wakes the followers. */
-export interface LocalFollow {
+/** Following a store by asking it whenever a bell rings: whoever commits, or hears of a commit, wakes the followers. */
+export interface BellFollow {
   follow(namespace: string, after: Head, signal: AbortSignal): AsyncIterable<Followed | 'gap'>;
-  /** Tells the followers of a namespace that something was committed. */
+  /** Tells the followers of a namespace that something may have been committed. */
   wake(namespace: string): void;
+  /** Tells those of every namespace. */
+  wakeAll(): void;
   /** Ends the follows of now by throwing the error; later ones begin as ever. */
   interrupt(error: Error): void;
   /** Ends every follow, now and later: by returning, or by throwing the error. */
   end(error?: StoreUnavailable): void;
 }
 
+/** One page of what follows an entry. */
+export interface Page extends Followed {
+  /** Whether more may follow it, which is read at once. */
+  readonly more: boolean;
+}
+
+/** A page of a store that only this process commits to: what it reads is always the newest. */
+export function newestPage(entries: readonly LogEntry[]): Page {
+  return { entries, askedAt: Infinity, more: entries.length > 0 };
+}
+
 /**
- * One page of what follows `after`, empty if it is the head; 'gap' where the log does not reach it. `first`: a follow
- * begins with this read, and what it answers was not confirmed by anything before.
+ * Reads a page; 'gap' where the log does not reach `after`. `first`: a follow begins with this read, and what it
+ * answers was not confirmed by anything before.
  */
 export type ReadAfter = (
   namespace: string,
   after: Head,
   first: boolean,
-) => readonly LogEntry[] | 'gap' | Promise<readonly LogEntry[] | 'gap'>;
+) => Page | 'gap' | Promise<Page | 'gap'>;
 
-/** Followers hold no queue of their own: each reads on from where it stands, so a slow one costs nothing. */
-export function createLocalFollow(readAfter: ReadAfter): LocalFollow {
+/** Asking without a bell, for a store that others commit to as well. */
+export interface Polling {
+  readonly clock: Clock;
+  /** The longest time between two answers, in milliseconds. */
+  readonly everyMs: number;
+}
+
+/**
+ * Followers hold no queue of their own: each reads on from where it stands, so a slow one costs nothing.
+ * @param polling Absent: only this process commits, so that nothing has to be confirmed again.
+ */
+export function createBellFollow(readAfter: ReadAfter, polling?: Polling): BellFollow {
   const bells = new Map<string, Set<Bell>>();
   let ended: { error: StoreUnavailable | undefined } | undefined;
 
@@ -47,30 +71,31 @@ export function createLocalFollow(readAfter: ReadAfter): LocalFollow {
   ): AsyncGenerator<Followed | 'gap', void, undefined> {
     const bell = hang(namespace);
     const over = (): boolean => signal.aborted || ended !== undefined;
-    signal.addEventListener('abort', bell.ring);
+    signal.addEventListener('abort', bell.end);
     try {
       let at = after;
       let confirmed = false;
       while (!over()) {
         bell.throwIfBroken();
         bell.reset();
-        const entries = await readAfter(namespace, at, !confirmed);
-        if (over()) break;
+        const page = await Promise.race([readAfter(namespace, at, !confirmed), bell.ended]);
+        if (page === undefined || over()) break;
         bell.throwIfBroken();
-        if (entries === 'gap') {
+        if (page === 'gap') {
           yield 'gap';
           return;
         }
-        if (entries.length > 0 || !confirmed) yield { entries, askedAt: Infinity };
+        const { entries, askedAt, more } = page;
+        if (entries.length > 0 || !confirmed || polling) yield { entries, askedAt };
         confirmed = true;
         at = entries.at(-1) ?? at;
-        if (entries.length === 0) await bell.rung();
+        if (!more) await bell.rung(polling);
       }
     } catch (error) {
       // A read that fails because the store was closed is the end of the follow, not a loss of the store.
       if (!over()) throw error;
     } finally {
-      signal.removeEventListener('abort', bell.ring);
+      signal.removeEventListener('abort', bell.end);
       unhang(namespace, bell);
     }
     if (ended?.error && !signal.aborted) throw ended.error;
@@ -81,31 +106,41 @@ export function createLocalFollow(readAfter: ReadAfter): LocalFollow {
     wake(namespace) {
       for (const bell of bells.get(namespace) ?? []) bell.ring();
     },
+    wakeAll() {
+      for (const ofNamespace of bells.values()) for (const bell of ofNamespace) bell.ring();
+    },
     interrupt(error) {
       for (const ofNamespace of bells.values()) for (const bell of ofNamespace) bell.break(error);
     },
     end(error) {
       ended ??= { error };
-      for (const ofNamespace of bells.values()) for (const bell of ofNamespace) bell.ring();
+      for (const ofNamespace of bells.values()) for (const bell of ofNamespace) bell.end();
     },
   };
 }
 
 interface Bell {
   readonly ring: () => void;
+  /** Rings, and lets go of a read that is under way. */
+  readonly end: () => void;
+  readonly ended: Promise<undefined>;
   /** Rings for the last time: its follow must end. */
   break(error: Error): void;
   throwIfBroken(): void;
   /** Forgets that the bell was rung. */
   reset(): void;
-  /** Resolves once the bell was rung since the last reset. */
-  rung(): Promise<void>;
+  /** Resolves once the bell was rung since the last reset, or it is time to ask again. */
+  rung(polling: Polling | undefined): Promise<void>;
 }
 
 function createBell(): Bell {
   let rung = false;
   let broken: Error | undefined;
   let waiting: (() => void) | undefined;
+  let settle: (nothing: undefined) => void = () => undefined;
+  const ended = new Promise<undefined>((resolve) => {
+    settle = resolve;
+  });
   function ring(): void {
     rung = true;
     waiting?.();
@@ -113,6 +148,11 @@ function createBell(): Bell {
   }
   return {
     ring,
+    end() {
+      settle(undefined);
+      ring();
+    },
+    ended,
     break(error) {
       broken = error;
       ring();
@@ -123,10 +163,13 @@ function createBell(): Bell {
     reset() {
       rung = false;
     },
-    rung: () =>
-      new Promise((resolve) => {
+    async rung(polling) {
+      const cancel = polling?.clock.after(polling.everyMs, ring);
+      await new Promise<void>((resolve) => {
         if (rung) resolve();
         else waiting = resolve;
-      }),
+      });
+      cancel?.();
+    },
   };
 }

@@ -1,0 +1,51 @@
+import type { Clock } from '../../clock.js';
+import type { Link } from './link.js';
+import type { Session } from './session.js';
+
+export interface ListenerOptions {
+  /** One connection of its own, whose notifications somebody takes. */
+  readonly link: Link;
+  readonly clock: Clock;
+  /** How often it is seen to that the connection still listens, in milliseconds; and how long that may take. */
+  readonly everyMs: number;
+  readonly timeoutMs: number;
+  /** It listens anew: what was told meanwhile is missed. */
+  readonly onListening: () => void;
+}
+
+/**
+ * Keeps a connection listening for commits, until stopped. Nothing depends on it but how soon they are heard of, so
+ * what fails is only tried again.
+ */
+export function startListener(options: ListenerOptions): { stop(): void } {
+  const { link, clock, everyMs, timeoutMs, onListening } = options;
+  const listening = new WeakSet<Session>();
+  let stopped = false;
+  let cancel = (): void => undefined;
+
+  async function listen(): Promise<void> {
+    // Repeated on the same connection it only shows that this lives.
+    await link.run(async (session) => {
+      await session.query('LISTEN policystore');
+      if (listening.has(session)) return;
+      listening.add(session);
+      onListening();
+    }, timeoutMs);
+  }
+
+  function repeat(): void {
+    listen()
+      .catch(() => undefined)
+      .finally(() => {
+        if (!stopped) cancel = clock.after(everyMs, repeat);
+      });
+  }
+
+  repeat();
+  return {
+    stop() {
+      stopped = true;
+      cancel();
+    },
+  };
+}
