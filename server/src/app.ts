@@ -11,13 +11,14 @@ import { createCallLog } from './grpc/call-log.js';
 import { createGrpcServer } from './grpc/grpc-server.js';
 import { createEngineLog } from './log-engine.js';
 import { createMemoryStore } from './store/memory/memory-store.js';
+import { createPostgresStore } from './store/postgres/store.js';
 import { createRedisStore } from './store/redis/store.js';
 import { createSqliteStore } from './store/sqlite/sqlite-store.js';
 import { parseSqliteUrl } from './store/sqlite/sqlite-url.js';
 import { type PolicyStore, StoreUnavailable, StoreUnusable } from './store/store.js';
 import { commandsFor } from './welcome.js';
 
-/** The longest time between two questions to Redis that renew the lease; a short lease asks more often. */
+/** The longest time between two questions to the store that renew the lease. */
 const MAX_POLL_MS = 2000;
 /** Pause between tries to reach the store at the start. */
 const RETRY_MS = 1000;
@@ -89,12 +90,20 @@ function openStore({ store: { scheme, text }, logBounds, leaseMs }: Config): Pol
       case 'rediss':
       case 'redis+sentinel':
       case 'redis+cluster':
-        return createRedisStore(text, logBounds, { pollMs: Math.min(MAX_POLL_MS, leaseMs / 5) });
+        return createRedisStore(text, logBounds, { pollMs: pollMsFor(leaseMs) });
+      case 'postgres':
+      case 'postgresql':
+        return createPostgresStore(text, logBounds, { pollMs: pollMsFor(leaseMs) });
     }
   } catch (error) {
     if (error instanceof StoreUnusable) throw new BadSettings([`POLICY_STORE (--store): ${error.message}`]);
     throw error;
   }
+}
+
+/** A short lease asks more often. */
+function pollMsFor(leaseMs: number): number {
+  return Math.min(MAX_POLL_MS, leaseMs / 5);
 }
 
 /** Tries until the store answers or `signal` aborts, and tells each new reason once. */

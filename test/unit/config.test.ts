@@ -127,7 +127,8 @@ describe('the settings', () => {
   });
 
   const bad: [setting: string, value: string, says: string][] = [
-    ['POLICY_STORE', 'postgres://host/db', 'redis://HOST:PORT'],
+    ['POLICY_STORE', 'mysql://host/db', 'postgres://USER@HOST:PORT/DATABASE'],
+    ['POLICY_STORE', 'postgre://host/db', 'did you mean postgres:'],
     ['POLICY_STORE', 'reddis://host', 'did you mean redis:'],
     ['POLICY_STORE', 'data/policy.db', 'sqlite:PATH'],
     ['POLICY_STORE', 'memory:x', 'memory: alone'],

@@ -24,7 +24,7 @@ const TABLE = {
     placeholder: '<url>',
     group: STORE,
     description:
-      'where the log is kept: memory:, sqlite:PATH, redis://, rediss://, redis+sentinel://, redis+cluster://',
+      'where the log is kept: memory:, sqlite:PATH, redis://, rediss://, redis+sentinel://, redis+cluster://, postgres://',
     fallback: 'sqlite:data/policy.db',
   },
   logMaxChanges: {

@@ -8,6 +8,8 @@ const FORMS = {
   rediss: 'rediss://HOST:PORT',
   'redis+sentinel': 'redis+sentinel://HOST:PORT,HOST:PORT/MASTER',
   'redis+cluster': 'redis+cluster://HOST:PORT,HOST:PORT',
+  postgres: 'postgres://USER@HOST:PORT/DATABASE',
+  postgresql: 'postgresql://USER@HOST:PORT/DATABASE',
 };
 
 /** Where the log is kept. What follows the scheme is the store's own to judge. */
