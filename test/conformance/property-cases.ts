@@ -93,7 +93,8 @@ async function run(
     if (next.wait) await queues[next.writer];
   }
   await Promise.all(queues);
-  return landed;
+  // A writer may hear of its commit only after the other one has built on it.
+  return landed.sort((a, b) => a.revision - b.revision);
 }
 
 function entriesOf({ batch, skipped }: Step, expected: Head): NewEntry[] {

@@ -31,6 +31,8 @@ export interface LinkOptions {
   readonly statementTimeoutMs: number;
   /** What a connection that listens is told, at any time. */
   readonly onNotification?: (payload: string) => void;
+  /** A connection was lost while nobody used it. */
+  readonly onLost?: () => void;
 }
 
 /** What pg's pool says when all connections were in use for too long. */
@@ -66,9 +68,9 @@ export function createLink(options: LinkOptions): Link {
       keepAlive: true,
       allowExitOnIdle: true,
     });
-    // Whoever uses a connection hears of its end by the answer that fails.
-    opened.on('error', () => undefined);
+    opened.on('error', () => options.onLost?.());
     opened.on('connect', (client) => {
+      // Whoever uses a connection hears of its end by the answer that fails.
       client.on('error', () => undefined);
       client.on('notification', ({ payload = '' }) => options.onNotification?.(payload));
     });

@@ -13,11 +13,17 @@ export interface ListenerOptions {
   readonly onListening: () => void;
 }
 
+export interface Listener {
+  /** Sees at once to it that the connection still listens. */
+  check(): void;
+  stop(): void;
+}
+
 /**
  * Keeps a connection listening for commits, until stopped. Nothing depends on it but how soon they are heard of, so
  * what fails is only tried again.
  */
-export function startListener(options: ListenerOptions): { stop(): void } {
+export function startListener(options: ListenerOptions): Listener {
   const { link, clock, everyMs, timeoutMs, onListening } = options;
   const listening = new WeakSet<Session>();
   let stopped = false;
@@ -34,15 +40,18 @@ export function startListener(options: ListenerOptions): { stop(): void } {
   }
 
   function repeat(): void {
+    cancel();
     listen()
       .catch(() => undefined)
       .finally(() => {
+        cancel();
         if (!stopped) cancel = clock.after(everyMs, repeat);
       });
   }
 
   repeat();
   return {
+    check: repeat,
     stop() {
       stopped = true;
       cancel();

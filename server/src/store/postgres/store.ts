@@ -7,8 +7,8 @@ import { changesFrom } from './changes.js';
 import { commitOn } from './commit.js';
 import { durabilityWarnings } from './durability.js';
 import { pageAfter } from './follow.js';
-import { closedError, createLink, type Link } from './link.js';
-import { startListener } from './listener.js';
+import { closedError, createLink, type Link, type LinkOptions } from './link.js';
+import { type Listener, startListener } from './listener.js';
 import { loadFrom } from './load.js';
 import { announcedOn, announceOn } from './presence.js';
 import { NoSchema } from './refusal.js';
@@ -52,16 +52,29 @@ export function createPostgresStore(
   const where = `PostgreSQL, database ${target.database}`;
   const writers = link(MAX_WRITERS, timeoutMs);
   const readers = link(MAX_READERS, readTimeoutMs);
-  const ears = link(1, timeoutMs);
+  const ears = link(1, timeoutMs, {
+    onNotification(namespace) {
+      followers.wake(namespace);
+    },
+    // The server may be lost: who asks finds out.
+    onLost() {
+      listener?.check();
+      followers.wakeAll();
+    },
+  });
   const followers = createBellFollow(
     (namespace, after) => use(readers, (session) => pageAfter(session, namespace, after, clock), timeoutMs),
     { clock, everyMs: pollMs },
   );
   let schema: Promise<void> | undefined;
-  let listener: { stop(): void } | undefined;
+  let listener: Listener | undefined;
   let closed = false;
 
-  function link(max: number, statementTimeoutMs: number): Link {
+  function link(
+    max: number,
+    statementTimeoutMs: number,
+    hears: Pick<LinkOptions, 'onNotification' | 'onLost'> = {},
+  ): Link {
     return createLink({
       addresses: target.addresses,
       login: loginOf(target),
@@ -69,9 +82,7 @@ export function createPostgresStore(
       max,
       openTimeoutMs: timeoutMs,
       statementTimeoutMs: Math.ceil(STATEMENT_SHARE * statementTimeoutMs),
-      onNotification(namespace) {
-        followers.wake(namespace);
-      },
+      ...hears,
     });
   }
 

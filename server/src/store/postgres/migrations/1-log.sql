@@ -131,13 +131,19 @@ DECLARE
   kept_from bigint;
   candidate record;
 BEGIN
-  IF added > 0 THEN
-    INSERT INTO policystore_heads (namespace) VALUES (of_namespace) ON CONFLICT DO NOTHING;
-    PERFORM FROM policystore_heads AS locked WHERE locked.namespace = of_namespace FOR UPDATE;
+  IF added = 0 THEN
+    SELECT found.*, policystore_is_interrupted(found.revision, found.server_started, found.written_by, found.xmin)
+        AS interrupted
+      INTO head FROM policystore_heads AS found WHERE found.namespace = of_namespace;
+  ELSE
+    LOOP
+      SELECT found.*, policystore_is_interrupted(found.revision, found.server_started, found.written_by, found.xmin)
+          AS interrupted
+        INTO head FROM policystore_heads AS found WHERE found.namespace = of_namespace FOR UPDATE;
+      EXIT WHEN FOUND;
+      INSERT INTO policystore_heads (namespace) VALUES (of_namespace) ON CONFLICT DO NOTHING;
+    END LOOP;
   END IF;
-  SELECT found.*, policystore_is_interrupted(found.revision, found.server_started, found.written_by, found.xmin)
-      AS interrupted
-    INTO head FROM policystore_heads AS found WHERE found.namespace = of_namespace;
 
   begins_epoch := added > 0 AND epochs[1] <> COALESCE(head.epoch, '');
   IF COALESCE(head.id, '') <> expected_id OR (head.interrupted AND NOT begins_epoch) THEN
