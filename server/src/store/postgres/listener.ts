@@ -9,8 +9,8 @@ export interface ListenerOptions {
   /** How often it is seen to that the connection still listens, in milliseconds; and how long that may take. */
   readonly everyMs: number;
   readonly timeoutMs: number;
-  /** It listens anew: what was told meanwhile is missed. */
-  readonly onListening: () => void;
+  /** It listens anew, or cannot: what was told meanwhile is missed. */
+  readonly onChange: () => void;
 }
 
 export interface Listener {
@@ -24,7 +24,7 @@ export interface Listener {
  * what fails is only tried again.
  */
 export function startListener(options: ListenerOptions): Listener {
-  const { link, clock, everyMs, timeoutMs, onListening } = options;
+  const { link, clock, everyMs, timeoutMs, onChange } = options;
   const listening = new WeakSet<Session>();
   let stopped = false;
   let cancel = (): void => undefined;
@@ -35,14 +35,14 @@ export function startListener(options: ListenerOptions): Listener {
       await session.query('LISTEN policystore');
       if (listening.has(session)) return;
       listening.add(session);
-      onListening();
+      onChange();
     }, timeoutMs);
   }
 
   function repeat(): void {
     cancel();
     listen()
-      .catch(() => undefined)
+      .catch(onChange)
       .finally(() => {
         cancel();
         if (!stopped) cancel = clock.after(everyMs, repeat);

@@ -56,10 +56,8 @@ export function createPostgresStore(
     onNotification(namespace) {
       followers.wake(namespace);
     },
-    // The server may be lost: who asks finds out.
     onLost() {
       listener?.check();
-      followers.wakeAll();
     },
   });
   const followers = createBellFollow(
@@ -109,15 +107,18 @@ export function createPostgresStore(
   }
 
   function listen(): void {
-    listener ??= startListener({
-      link: ears,
-      clock,
-      everyMs: pollMs,
-      timeoutMs,
-      onListening: () => {
-        followers.wakeAll();
-      },
-    });
+    if (listener) listener.check();
+    else {
+      listener = startListener({
+        link: ears,
+        clock,
+        everyMs: pollMs,
+        timeoutMs,
+        onChange: () => {
+          followers.wakeAll();
+        },
+      });
+    }
   }
 
   return {
