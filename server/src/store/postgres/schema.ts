@@ -21,12 +21,13 @@ export async function migrate(session: Session, where: string): Promise<void> {
   // Who waits for another server that migrates waits as long as that takes.
   await session.query('SET LOCAL statement_timeout = 0');
   await session.query('SELECT pg_advisory_xact_lock($1)', [LOCK]);
-  const from = await versionOf(session, where);
+  // It also sees a table that another server made meanwhile, which to_regclass would go on not seeing.
   await session.query(
     `CREATE TABLE IF NOT EXISTS policystore_migrations (
        version int PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now()
      )`,
   );
+  const from = await versionOf(session, where);
   for (const [i, sql] of MIGRATIONS.entries()) {
     if (i < from) continue;
     await session.query(sql);
