@@ -96,12 +96,12 @@ export function presenceCases(backend: Backend): void {
       const { store, second } = backend.shared;
       const namespace = uniqueNamespace();
       await say(store, namespace, 'stays', 'a', HOUR_MS);
-      await say(store, namespace, 'goes', 'b', 50);
-      await say(store, namespace, 'renewed', 'c', 50);
-      await say(store, namespace, 'renewed', 'd', HOUR_MS);
+      await say(store, namespace, 'renewed', 'b', 50);
+      await say(store, namespace, 'renewed', 'c', HOUR_MS);
+      await say(store, namespace, 'goes', 'd', 50);
       await until(async () => !('goes' in (await heard(second, namespace))));
-      expect(await heard(second, namespace)).to.deep.equal({ renewed: 'd', stays: 'a' });
-      expect(await heard(store, namespace)).to.deep.equal({ renewed: 'd', stays: 'a' });
+      expect(await heard(second, namespace)).to.deep.equal({ renewed: 'c', stays: 'a' });
+      expect(await heard(store, namespace)).to.deep.equal({ renewed: 'c', stays: 'a' });
     });
 
     it('may be given less time than before', async () => {
