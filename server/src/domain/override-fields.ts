@@ -1,7 +1,9 @@
-import { Override, type OverridesChange } from '@policystore/client/proto';
+import type { Override, OverridesChange } from '@policystore/client/proto';
 
 import type { FieldWrite } from './fields.js';
+import { overrideFromJson, overrideJson } from './override-json.js';
 import { changeOverrides, type Overrides } from './overrides.js';
+import type { Json } from './policy.js';
 
 /** The flat field of an override is this and its name; `policyFromFields` leaves names that begin with `@` alone. */
 const PREFIX = '@override:';
@@ -12,7 +14,7 @@ export function overrideWrites({ before, after }: OverridesChange): FieldWrite[]
   const removed = before.filter(({ name }) => !kept.has(name));
   return [
     ...removed.map(({ name }): FieldWrite => [PREFIX + name, null]),
-    ...after.map((override): FieldWrite => [PREFIX + override.name, encode(override)]),
+    ...after.map((override): FieldWrite => [PREFIX + override.name, JSON.stringify(overrideJson(override))]),
   ];
 }
 
@@ -28,14 +30,10 @@ export function overridesFromFields(fields: ReadonlyMap<string, string>): Overri
   return changeOverrides([], { before: [], after });
 }
 
-function encode(override: Override): string {
-  return Buffer.from(Override.encode(override).finish()).toString('base64');
-}
-
 function decode(field: string, text: string): Override {
   try {
-    const override = Override.decode(Buffer.from(text, 'base64'));
-    if (PREFIX + override.name === field) return override;
+    const override = overrideFromJson(JSON.parse(text) as Json);
+    if (override !== undefined && PREFIX + override.name === field) return override;
   } catch {
     // Told below.
   }

@@ -86,6 +86,7 @@ describe('the flat fields of overrides', () => {
     ['is empty', '@override:ban', ''],
     ['is cut off', '@override:ban', (sound ?? '').slice(0, 8)],
     ['is text', '@override:ban', 'not an override'],
+    ['is in the encoding of messages', '@override:ban', 'CgNiYW4SAhgD'],
     ['is kept under another name', '@override:other', sound ?? ''],
   ];
   for (const [what, field, text] of corrupt) {
