@@ -4,7 +4,8 @@ import { Change, type OverridesChange, type PolicyPatch, type Timestamp } from '
 
 import { emptyPatch, touchedFields } from '../domain/patch/patch.js';
 import { FIELDS, type FieldName } from '../domain/policy.js';
-import type { FieldWrite, Head, LogEntry, NewEntry } from '../store/store.js';
+import type { EntrySummary, FieldWrite, Head, LogEntry, NewEntry } from '../store/store.js';
+import { entrySummary } from './entry-summary.js';
 
 /** What a change did to a policy: the patch, and the fields that it names. */
 export interface Effect {
@@ -66,7 +67,8 @@ export function proposeChange(
   const id = randomUUID();
   const change: Change = { ...content, version: { epoch, revision }, id, previous, commitTime: undefined };
   const body = Change.encode(change).finish();
-  return { epoch, revision, id, size: body.length, change, ...effectsOf(change), body, writes };
+  const summary = (): EntrySummary => entrySummary(change);
+  return { epoch, revision, id, size: body.length, change, ...effectsOf(change), body, writes, summary };
 }
 
 export function decodeEntry({ epoch, revision, id, commitTime, body }: LogEntry): LoggedChange {
