@@ -10,6 +10,7 @@ import { measureGet } from './parts/get.js';
 import { measureWithH2load } from './parts/h2load.js';
 import { measurePatch } from './parts/patch.js';
 import { measureRankings } from './parts/rankings.js';
+import { measureReplicas } from './parts/replicas.js';
 import { measureStop } from './parts/stop.js';
 import { describeMachine, machine } from './report/machine.js';
 import type { Row } from './report/row.js';
@@ -19,6 +20,7 @@ const PARTS = [
   measureGet,
   measureWithH2load,
   measurePatch,
+  measureReplicas,
   measureFanOut,
   measureStop,
   measureRankings,

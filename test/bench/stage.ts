@@ -10,10 +10,10 @@ const WATCHER_CONNECTIONS = 4;
 
 let targets = 0;
 
-/** The servers of one part of the benchmark, and the load generator's connections to them. */
+/** What one part of the benchmark starts, and the load generator's connections to it. */
 export class Stage {
   readonly #bench: Bench;
-  readonly #servers: ServerProcess[] = [];
+  readonly #started: { close(): Promise<void> }[] = [];
   readonly #targets: string[] = [];
 
   private constructor(bench: Bench) {
@@ -27,14 +27,14 @@ export class Stage {
       return await play(stage);
     } finally {
       for (const target of stage.#targets) await bench.load.disconnect(target);
-      for (const server of stage.#servers.reverse()) await server.close();
+      for (const started of stage.#started.reverse()) await started.close();
     }
   }
 
-  async start<Server extends ServerProcess>(starting: Promise<Server>): Promise<Server> {
-    const server = await starting;
-    this.#servers.push(server);
-    return server;
+  async start<Started extends { close(): Promise<void> }>(starting: Promise<Started>): Promise<Started> {
+    const started = await starting;
+    this.#started.push(started);
+    return started;
   }
 
   /** Measures a server with as many calls in flight as there are slots. */
@@ -49,12 +49,42 @@ export class Stage {
   /** Opens streams and measures how long a change takes to the last of them. */
   async fanOut(server: ServerProcess, streams: number, watch: Call, changes: readonly Call[]): Promise<Side> {
     const { load, extent } = this.#bench;
+    const target = await this.#changes(server, changes);
+    const watchers = await this.#watchers(server, WATCHER_CONNECTIONS, streams, watch);
+    if (extent.warmUpMs > 0) await load.fanOut([watchers], target, extent.warmUpMs);
+    return () => sample(server.pid, () => load.fanOut([watchers], target, extent.windowMs));
+  }
+
+  /**
+   * Opens a stream on each of two servers that share a store, and measures how long a change made at the first takes to
+   * the stream of the first, and to that of the second.
+   */
+  async replicate(
+    [first, second]: readonly [ServerProcess, ServerProcess],
+    watch: Call,
+    changes: readonly Call[],
+  ): Promise<readonly [near: Side, far: Side]> {
+    const { load, extent } = this.#bench;
+    const target = await this.#changes(first, changes);
+    const near = await this.#watchers(first, 1, 1, watch);
+    const far = await this.#watchers(second, 1, 1, watch);
+    if (extent.warmUpMs > 0) await load.fanOut([far, near], target, extent.warmUpMs);
+    return [
+      () => sample(first.pid, () => load.fanOut([near, far], target, extent.windowMs)),
+      () => sample(second.pid, () => load.fanOut([far, near], target, extent.windowMs)),
+    ];
+  }
+
+  async #changes(server: ServerProcess, changes: readonly Call[]): Promise<string> {
     const target = await this.#connect(server, 1);
-    await load.prepare(target, target, [changes]);
-    const watchers = await this.#connect(server, WATCHER_CONNECTIONS);
-    await load.watch(watchers, watchers, watch, streams);
-    if (extent.warmUpMs > 0) await load.fanOut(watchers, target, extent.warmUpMs);
-    return () => sample(server.pid, () => load.fanOut(watchers, target, extent.windowMs));
+    await this.#bench.load.prepare(target, target, [changes]);
+    return target;
+  }
+
+  async #watchers(server: ServerProcess, connections: number, streams: number, watch: Call): Promise<string> {
+    const target = await this.#connect(server, connections);
+    await this.#bench.load.watch(target, target, watch, streams);
+    return target;
   }
 
   async #connect(server: ServerProcess, connections: number): Promise<string> {

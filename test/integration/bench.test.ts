@@ -15,8 +15,13 @@ interface Judged {
   readonly met?: boolean;
 }
 
+interface Compared extends Judged {
+  readonly reference: string;
+  readonly ratio: { readonly low: number; readonly high: number };
+}
+
 interface Result {
-  readonly rows: readonly { readonly id: string; readonly comparison?: Judged; readonly bound?: Judged }[];
+  readonly rows: readonly { readonly id: string; readonly comparison?: Compared; readonly bound?: Judged }[];
 }
 
 describe('the benchmark', () => {
@@ -31,15 +36,24 @@ describe('the benchmark', () => {
     const ids = rows.map(({ id }) => id);
     expect(ids).to.include.members([
       ...['get.64.throughput', 'get.64.cpu', 'get.1.p50', 'get.1.p99'],
-      ...['memory', 'sqlite', 'redis'].flatMap((store) => [
+      ...['memory', 'sqlite', 'redis', 'postgres'].flatMap((store) => [
         `patch.${store}.1.p50`,
         `patch.${store}.1.throughput`,
         `patch.${store}.64.throughput`,
       ]),
+      ...['redis', 'postgres'].flatMap((store) =>
+        ['near', 'far'].flatMap((watcher) =>
+          ['p50', 'p99'].map((metric) => `replicas.${store}.${watcher}.${metric}`),
+        ),
+      ),
       ...[10, 100, 1000].flatMap((watchers) => [`fan-out.${watchers}.p50`, `fan-out.${watchers}.cpu`]),
       ...['stop.100.p50', 'stop.100.p99'],
       ...['rankings.1.cpu', 'rankings.10.cpu', 'rankings.patch-and-get.cpu'],
     ]);
+    for (const { id, comparison } of rows.filter((row) => row.id.includes('.postgres.'))) {
+      expect(comparison?.reference, id).to.equal('Redis, AOF always');
+      expect(comparison?.ratio.low, id).to.be.within(0, comparison?.ratio.high ?? 0);
+    }
     expect(ids.filter((id) => id.startsWith('etcd'))).not.to.be.empty;
     expect(ids.filter((id) => id.startsWith('h2load'))).not.to.be.empty;
     const judged = rows

@@ -44,10 +44,12 @@ async function execute(command: Command): Promise<Reply> {
     }
     case 'fan-out': {
       const [slot] = find(loads, command.load);
-      const watchers = find(watcherGroups, command.watchers);
+      const [timed, ...others] = command.watchers;
+      const watchers = find(watcherGroups, timed);
+      const besides = others.map((name) => find(watcherGroups, name));
       return {
         kind: 'window',
-        window: await measure((record) => fanOut(slot, watchers, command.ms, record)),
+        window: await measure((record) => fanOut(slot, watchers, besides, command.ms, record)),
       };
     }
   }
@@ -70,16 +72,18 @@ async function run(slots: readonly Slot[], ms: number, record: (ms: number) => v
   await Promise.all(finished);
 }
 
-/** One change after the other, each sent when the last watcher has the one before. */
+/** One change after the other, each sent when the last watcher, also of those besides, has the one before. */
 async function fanOut(
   slot: Slot | undefined,
   watchers: Watchers,
+  besides: readonly Watchers[],
   ms: number,
   record: (ms: number) => void,
 ): Promise<void> {
   const end = performance.now() + ms;
   while (performance.now() < end) {
     const arrived = watchers.next();
+    const arrivedBesides = besides.map((group) => group.next());
     const sentAt = performance.now();
     const answered = new Promise<void>((resolve) => {
       slot?.start(() => {
@@ -89,6 +93,7 @@ async function fanOut(
     });
     record((await arrived) - sentAt);
     await answered;
+    await Promise.all(arrivedBesides);
   }
 }
 

@@ -14,8 +14,11 @@ export interface LoadGenerator {
   watch(watchers: string, target: string, call: Call, streams: number): Promise<void>;
   /** Keeps all slots of a load busy. @throws Error when a single call fails. */
   run(load: string, ms: number): Promise<Window>;
-  /** Makes change after change with the first slot of a load, waiting each time for the last watcher. */
-  fanOut(watchers: string, load: string, ms: number): Promise<Window>;
+  /**
+   * Makes change after change with the first slot of a load, waiting each time for the last watcher: of the first
+   * group, whose times are taken, and of all others that get the changes.
+   */
+  fanOut(watchers: readonly [string, ...string[]], load: string, ms: number): Promise<Window>;
   close(): Promise<void>;
 }
 

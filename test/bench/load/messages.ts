@@ -10,7 +10,13 @@ export type Command =
       readonly call: Call;
       readonly streams: number;
     }
-  | { readonly kind: 'fan-out'; readonly watchers: string; readonly load: string; readonly ms: number }
+  | {
+      readonly kind: 'fan-out';
+      /** Those whose times are taken, then the others who get the changes. */
+      readonly watchers: readonly [string, ...string[]];
+      readonly load: string;
+      readonly ms: number;
+    }
   | { readonly kind: 'disconnect'; readonly target: string };
 
 /** A call with its encoded request. */
