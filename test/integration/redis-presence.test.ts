@@ -30,6 +30,11 @@ describe('Redis: what replicas say of themselves', () => {
     key = `{policy:${namespace}}:replicas`;
   });
 
+  /** Whose words Redis holds. */
+  async function kept(): Promise<string[]> {
+    return (await server.client.hkeys(key)).map((field) => field.replace(/:\d+$/, ''));
+  }
+
   it('leaves nothing behind', async () => {
     await store.announce(namespace, { replica: 'a', body: BODY }, 30);
     await store.announce(namespace, { replica: 'b', body: BODY }, 50);
@@ -46,9 +51,9 @@ describe('Redis: what replicas say of themselves', () => {
     await store.announce(namespace, { replica: 'short', body: BODY }, 30);
     expect(await server.client.pttl(key)).to.be.within(HOUR_MS / 2, 1.5 * HOUR_MS);
     await until(async () => (await store.announced(namespace)).length === 1);
-    expect(await server.client.hkeys(key)).to.have.members(['long', 'short']);
+    expect(await kept()).to.have.members(['long', 'short']);
     await store.announce(namespace, { replica: 'new', body: BODY }, 2 * HOUR_MS);
-    expect(await server.client.hkeys(key)).to.have.members(['long', 'new']);
+    expect(await kept()).to.have.members(['long', 'new']);
     expect(await server.client.pttl(key)).to.be.within(1.5 * HOUR_MS, 2.5 * HOUR_MS);
   });
 

@@ -7,14 +7,14 @@ Never writes, and yet is no read-only script: see follow-2.lua.
 ]]
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local said = redis.call('HGETALL', KEYS[1])
 
 local current = {}
-for i = 1, #said, 2 do
-  local over, start = string.match(said[i + 1], '^(%d+):()')
+for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
+  local replica, over = string.match(field, '^(.*):(%d+)$')
   if over and tonumber(over) > now then
-    current[#current + 1] = said[i]
-    current[#current + 1] = string.sub(said[i + 1], start)
+    current[#current + 1] = replica
+    -- One by one: a reply with all of them would be put together in ever larger pieces.
+    current[#current + 1] = redis.call('HGET', KEYS[1], field)
   end
 end
 return current
