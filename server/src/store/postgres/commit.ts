@@ -1,5 +1,5 @@
-import { foldWrites } from '../fold-writes.js';
 import { continues, toLogEntry } from '../chain.js';
+import { foldWrites } from '../fold-writes.js';
 import {
   MAX_PAGE_BYTES,
   MAX_PAGE_ENTRIES,

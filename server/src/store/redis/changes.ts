@@ -1,3 +1,4 @@
+import { toLogEntry } from '../chain.js';
 import {
   MAX_PAGE_BYTES,
   MAX_PAGE_ENTRIES,
@@ -6,7 +7,7 @@ import {
   type RevisionRange,
 } from '../store.js';
 import type { Connection } from './connection.js';
-import { parseEntries, parseList, parseText, revisionOf, toLogEntry } from './replies.js';
+import { parseEntries, parseList, parseText, revisionOf } from './replies.js';
 import { RANGE, runReader } from './scripts.js';
 
 /** Reads one page of the log. */

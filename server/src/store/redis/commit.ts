@@ -1,4 +1,6 @@
 import { addressText } from '../server-url.js';
+import { continues, toLogEntry } from '../chain.js';
+import { foldWrites } from '../fold-writes.js';
 import {
   MAX_PAGE_BYTES,
   MAX_PAGE_ENTRIES,
@@ -10,16 +12,8 @@ import {
   type NewEntry,
 } from '../store.js';
 import type { Argument, Connection, Reply } from './connection.js';
-import { foldWrites } from './fields.js';
-import {
-  continues,
-  parseEntries,
-  parseHead,
-  parseList,
-  parseText,
-  toArgument,
-  toLogEntry,
-} from './replies.js';
+import { storedName } from './fields.js';
+import { parseEntries, parseHead, parseList, parseText, toArgument } from './replies.js';
 import type { ServerConnection } from './run-id.js';
 import { COMMIT, runScript } from './scripts.js';
 
@@ -85,8 +79,8 @@ function commitArguments(
   }
   const { sets, deletes } = foldWrites(entries);
   args.push(sets.length);
-  for (const [field, value] of sets) args.push(field, value);
-  for (const field of deletes) args.push(field);
+  for (const [field, value] of sets) args.push(storedName(field), value);
+  for (const field of deletes) args.push(storedName(field));
   return args;
 }
 

@@ -1,7 +1,8 @@
 import type { Clock } from '../../clock.js';
+import { type ChainedEntry, continues, toLogEntry } from '../chain.js';
 import { MAX_PAGE_BYTES, MAX_PAGE_ENTRIES, type Followed, type Head } from '../store.js';
 import type { Link } from './link.js';
-import { continues, parseEntries, parseHead, parseList, toLogEntry, type ChainedEntry } from './replies.js';
+import { parseEntries, parseHead, parseList } from './replies.js';
 import { FOLLOW, runReader } from './scripts.js';
 
 /** XREAD bounds its reply by entries only, and one may be large; what is left over comes by the page. */

@@ -1,4 +1,5 @@
 import { addressText } from '../server-url.js';
+import { type ChainedEntry, toLogEntry } from '../chain.js';
 import {
   MAX_PAGE_BYTES,
   MAX_PAGE_ENTRIES,
@@ -8,15 +9,7 @@ import {
 } from '../store.js';
 import { fieldName } from './fields.js';
 import { logAhead } from './refusal.js';
-import {
-  parseEntries,
-  parseHead,
-  parseList,
-  parsePairs,
-  parseText,
-  toLogEntry,
-  type ChainedEntry,
-} from './replies.js';
+import { parseEntries, parseHead, parseList, parsePairs, parseText } from './replies.js';
 import type { ServerConnection } from './run-id.js';
 import { LOAD, RANGE, runReader } from './scripts.js';
 

@@ -1,10 +1,6 @@
-import type { Head, LogEntry } from '../store.js';
+import type { ChainedEntry } from '../chain.js';
+import type { Head } from '../store.js';
 import type { Argument, Reply } from './connection.js';
-
-/** A log entry with the id of the one before it. */
-export interface ChainedEntry extends LogEntry {
-  readonly previous: string;
-}
 
 /** Reads entries as XRANGE returns them. */
 export function parseEntries(reply: Reply | undefined): ChainedEntry[] {
@@ -34,18 +30,6 @@ export function parseHead(
   id: Reply | undefined,
 ): Head {
   return { epoch: parseText(epoch), revision: Number(parseText(revision)), id: parseText(id) };
-}
-
-/**
- * Whether each entry follows the one before it, and the first one `after`. Only the ids tell, which are random: a new
- * epoch may leave revisions out.
- */
-export function continues(after: Pick<Head, 'id'>, entries: readonly ChainedEntry[]): boolean {
-  return entries.every(({ previous }, i) => previous === (entries[i - 1] ?? after).id);
-}
-
-export function toLogEntry({ epoch, revision, id, commitTime, body }: ChainedEntry): LogEntry {
-  return { epoch, revision, id, commitTime, body };
 }
 
 export function parseList(reply: Reply | undefined): Reply[] {
