@@ -102,7 +102,7 @@ describe('the JSON of an override', () => {
   });
 
   const sound = parsed(FULL);
-  const bounds = sound.limits as JsonObject;
+  const bounds = sound['limits'] as JsonObject;
   const within = (part: JsonObject): Json => ({ ...sound, limits: { ...bounds, ...part } });
   const without = (member: string): Json =>
     Object.fromEntries(Object.entries(sound).filter(([key]) => key !== member));
