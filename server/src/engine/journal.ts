@@ -155,11 +155,12 @@ export class Journal {
     let created = false;
     let wentOnFrom: Head | undefined;
     for (;;) {
+      const asked = this.#replica?.head;
       const found = await store.load(namespace, bounds);
       // Not before: others may have brought this replica forward meanwhile.
       const held = this.#replica;
       if (found !== undefined) storeTime.observe(found.now);
-      if (found !== undefined && this.#catchesUp(found)) return;
+      if (found !== undefined && this.#catchesUp(found, asked)) return;
       const isEnough = bounds === LOADED || found === undefined || (held && showsFork(held, found));
       const recovery = isEnough ? planRecovery(held, found, { mode, now: storeTime.now }) : undefined;
       if (recovery !== undefined) {
@@ -177,10 +178,13 @@ export class Journal {
     }
   }
 
-  /** Whether what was found continues what is held, which then is brought up to it. */
-  #catchesUp({ head, recent, interrupted }: Checkpoint): boolean {
-    if (this.#replica === undefined || interrupted) return false;
-    return this.#continue(recent) && this.replica.head.id === head.id;
+  /**
+   * Whether what was found continues what is held, which then is brought up to it.
+   * @param asked The head of the replica when the store was asked. What is held after it may be newer than the answer.
+   */
+  #catchesUp({ head, recent, interrupted }: Checkpoint, asked: Head | undefined): boolean {
+    if (this.#replica === undefined || interrupted || !this.#continue(recent)) return false;
+    return this.replica.head.id === head.id || recent.some(({ id }) => id === asked?.id);
   }
 
   #replace(
