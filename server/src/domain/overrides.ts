@@ -7,6 +7,7 @@ import {
   TradingState,
 } from '@policystore/client/proto';
 
+import { unsignedZero } from './json.js';
 import { joinLimits, looserLimits } from './limits.js';
 
 /** The name of an override where none is given. */
@@ -32,11 +33,12 @@ export function limitsOf({ limits }: Pick<Override, 'limits'>): Limits {
   return limits ?? CIRCUIT_BREAKER_LIMITS;
 }
 
-/** Limits as they are kept: absent ones are the circuit breaker's, repeated names collapse. */
+/** Limits as they are kept: absent ones are the circuit breaker's, repeated names collapse, zero has no sign. */
 export function completeLimits(limits: Limits | undefined): Limits {
-  const { blockStrategies, blockSymbols, ...rest } = limitsOf({ limits });
+  const { globalMinConfidence, blockStrategies, blockSymbols, ...rest } = limitsOf({ limits });
   return {
     ...rest,
+    globalMinConfidence: globalMinConfidence === undefined ? undefined : unsignedZero(globalMinConfidence),
     blockStrategies: [...new Set(blockStrategies)],
     blockSymbols: [...new Set(blockSymbols)],
   };

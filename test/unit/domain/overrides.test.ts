@@ -46,6 +46,10 @@ describe('the limits of an override', () => {
     expect(given.blockSymbols).to.deep.equal(['B', 'A', 'B']);
   });
 
+  it('have no zero with a sign, which JSON would lose', () => {
+    expect(completeLimits(limits({ globalMinConfidence: -0 })).globalMinConfidence).to.deep.equal(0);
+  });
+
   it('are none exactly where they change no policy and no trading state', () => {
     fc.assert(
       fc.property(arbSmallLimits, (bounds) => {
