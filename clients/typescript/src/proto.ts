@@ -56,6 +56,23 @@ export {
   ListChangesRequest,
   ListChangesResponse,
 } from './gen/quantumtrader/policy/v1/history_service.js';
+export {
+  AcknowledgeRequest,
+  AcknowledgeResponse,
+  FleetServiceClient,
+  type FleetServiceServer,
+  FleetServiceService,
+  FleetSummary,
+  ListWatchersRequest,
+  ListWatchersResponse,
+  Member,
+  MemberState,
+  Missing,
+  Rejection,
+  Selector,
+  WaitAppliedRequest,
+  WaitAppliedResponse,
+} from './gen/quantumtrader/policy/v1/fleet_service.js';
 export { Any } from './gen/google/protobuf/any.js';
 export { Duration } from './gen/google/protobuf/duration.js';
 export { ListValue, NullValue, Struct, Value } from './gen/google/protobuf/struct.js';

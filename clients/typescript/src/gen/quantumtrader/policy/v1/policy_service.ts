@@ -417,6 +417,8 @@ export interface WatcherInfo {
   component: string;
   /** instance tells programs of one kind apart, such as a host name and process id. At most 128 characters. */
   instance: string;
+  /** acknowledges promises a FleetService.Acknowledge after each version; then others may wait for this watcher. */
+  acknowledges: boolean;
 }
 
 /**
@@ -469,7 +471,11 @@ export interface WatchResponse {
    * cause is the change that this message carries: for a snapshot the newest change, absent where it touches
    * none of `fields`; for a heartbeat absent.
    */
-  cause: Cause | undefined;
+  cause:
+    | Cause
+    | undefined;
+  /** watcher_id is in the first message of a stream that acknowledges: what to acknowledge with. */
+  watcherId: string;
 }
 
 /** Cause says who changed what, when and why. */
@@ -2245,7 +2251,7 @@ export const WatchRequest: MessageFns<WatchRequest> = {
 };
 
 function createBaseWatcherInfo(): WatcherInfo {
-  return { component: "", instance: "" };
+  return { component: "", instance: "", acknowledges: false };
 }
 
 export const WatcherInfo: MessageFns<WatcherInfo> = {
@@ -2255,6 +2261,9 @@ export const WatcherInfo: MessageFns<WatcherInfo> = {
     }
     if (message.instance !== "") {
       writer.uint32(18).string(message.instance);
+    }
+    if (message.acknowledges !== false) {
+      writer.uint32(24).bool(message.acknowledges);
     }
     return writer;
   },
@@ -2288,6 +2297,14 @@ export const WatcherInfo: MessageFns<WatcherInfo> = {
             message.instance = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.acknowledges = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2307,6 +2324,7 @@ export const WatcherInfo: MessageFns<WatcherInfo> = {
     const message = createBaseWatcherInfo();
     message.component = object.component ?? "";
     message.instance = object.instance ?? "";
+    message.acknowledges = object.acknowledges ?? false;
     return message;
   },
 };
@@ -2321,6 +2339,7 @@ function createBaseWatchResponse(): WatchResponse {
     event: undefined,
     resync: false,
     cause: undefined,
+    watcherId: "",
   };
 }
 
@@ -2354,6 +2373,9 @@ export const WatchResponse: MessageFns<WatchResponse> = {
     }
     if (message.cause !== undefined) {
       Cause.encode(message.cause, writer.uint32(74).fork()).join();
+    }
+    if (message.watcherId !== "") {
+      writer.uint32(82).string(message.watcherId);
     }
     return writer;
   },
@@ -2443,6 +2465,14 @@ export const WatchResponse: MessageFns<WatchResponse> = {
             message.cause = Cause.decode(reader, reader.uint32());
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.watcherId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2485,6 +2515,7 @@ export const WatchResponse: MessageFns<WatchResponse> = {
     }
     message.resync = object.resync ?? false;
     message.cause = (object.cause !== undefined && object.cause !== null) ? Cause.fromPartial(object.cause) : undefined;
+    message.watcherId = object.watcherId ?? "";
     return message;
   },
 };
