@@ -187,7 +187,9 @@ BEGIN
       entries := entries - 1;
       bytes := bytes - candidate.size;
     END LOOP;
-    DELETE FROM policystore_log AS l WHERE l.namespace = of_namespace AND l.revision < kept_from;
+    -- From the oldest on: what was deleted before is walked through until it is vacuumed.
+    DELETE FROM policystore_log AS l
+      WHERE l.namespace = of_namespace AND l.revision >= head.oldest AND l.revision < kept_from;
   END IF;
 
   UPDATE policystore_heads AS h SET
