@@ -3,7 +3,7 @@ import { type ClientConfig, Pool, type PoolClient } from 'pg';
 import type { Clock } from '../../clock.js';
 import { StoreUnavailable } from '../store.js';
 import { type Address, addressText } from '../server-url.js';
-import { endsConnection, storeError } from './refusal.js';
+import { endsConnection, isCrowded, storeError } from './refusal.js';
 import { prepareSession, type Session } from './session.js';
 
 /** Some connections to whichever server takes the writes. */
@@ -35,8 +35,18 @@ export interface LinkOptions {
   readonly onLost?: () => void;
 }
 
+interface CheckedOut {
+  readonly client: PoolClient;
+  readonly from: Pool;
+  /** The server, in words. */
+  readonly server: string;
+}
+
 /** What pg's pool says when all connections were in use for too long. */
 const BUSY = 'timeout exceeded when trying to connect';
+
+/** What it says when a new one was not open in time. */
+const LATE = 'Connection terminated due to connection timeout';
 
 export function createLink(options: LinkOptions): Link {
   const { addresses, login, clock, max, openTimeoutMs, statementTimeoutMs } = options;
@@ -92,38 +102,46 @@ export function createLink(options: LinkOptions): Link {
       isLate = true;
       breakOff(client);
     });
+    busy.add(client);
     try {
       return await work();
     } catch (error) {
-      throw isLate ? new Error(`no reply within ${timeoutMs} ms`, { cause: error }) : error;
+      throw isLate ? lateError(timeoutMs, error) : error;
     } finally {
+      busy.delete(client);
       cancel();
     }
   }
 
-  async function checkOut(): Promise<{ readonly client: PoolClient; readonly from: Pool }> {
+  async function checkOut(): Promise<CheckedOut> {
     for (let tries = 1; ; tries += 1) {
       const from = pool;
       const server = where();
       let client: PoolClient | undefined;
       try {
         client = await connect(from);
-        const opened = client;
-        if (!prepared.has(opened)) {
-          await within(opened, openTimeoutMs, () => prepareSession(opened, server, statementTimeoutMs));
-          prepared.add(opened);
-        }
-        return { client, from };
+        await prepare(client, server);
+        return { client, from, server };
       } catch (error) {
         client?.release(true);
         if (closed) throw closedError();
         if (error instanceof Error && error.message === BUSY) {
+          // Who waited for one that was given up meanwhile waits for a new one.
+          if (from !== pool) continue;
           throw new StoreUnavailable(`All ${max} connections to ${server} are in use`, { sent: false });
         }
+        // Those that are open are as good as ever.
+        if (isCrowded(error) && from.totalCount > 0) throw storeError(error, server, false);
         giveUp(from, true);
         if (tries >= addresses.length) throw storeError(error, server, false);
       }
     }
+  }
+
+  async function prepare(client: PoolClient, server: string): Promise<void> {
+    if (prepared.has(client)) return;
+    await within(client, openTimeoutMs, () => prepareSession(client, server, statementTimeoutMs));
+    prepared.add(client);
   }
 
   async function connect(from: Pool): Promise<PoolClient> {
@@ -137,16 +155,14 @@ export function createLink(options: LinkOptions): Link {
         },
         () => undefined,
       );
-      throw error;
+      throw error instanceof Error && error.message === LATE ? lateError(openTimeoutMs, error) : error;
     }
   }
 
   return {
     async run(use, timeoutMs) {
       if (closed) throw closedError();
-      const { client, from } = await checkOut();
-      const server = where();
-      busy.add(client);
+      const { client, from, server } = await checkOut();
       try {
         const result = await within(client, timeoutMs, () => use(client));
         client.release();
@@ -156,8 +172,6 @@ export function createLink(options: LinkOptions): Link {
         const told = storeError(error, server, true);
         if (endsConnection(error)) giveUp(from, false);
         throw told;
-      } finally {
-        busy.delete(client);
       }
     },
     close() {
@@ -167,6 +181,10 @@ export function createLink(options: LinkOptions): Link {
       void pool.end();
     },
   };
+}
+
+function lateError(timeoutMs: number, cause: unknown): Error {
+  return new Error(`no reply within ${timeoutMs} ms`, { cause });
 }
 
 export function closedError(): StoreUnavailable {

@@ -8,13 +8,26 @@ export const MIN_VERSION = 14;
 /** SQLSTATE read_only_sql_transaction. */
 const READ_ONLY = '25006';
 
-/** The server is a standby: another one takes the writes, or will. */
-export class Standby extends StoreUnavailable {
+/** SQLSTATE insufficient_privilege. */
+const DENIED = '42501';
+
+/** The server takes no writes: another one does, or will. */
+export class ReadOnly extends StoreUnavailable {
   constructor(where: string) {
-    super(`${where} is a standby and takes no writes: a failover is under way, or POLICY_STORE names it`, {
-      sent: false,
-    });
+    super(
+      `${where} takes no writes: it is a standby and a failover is under way, or POLICY_STORE must name the primary; ` +
+        'or default_transaction_read_only is on there',
+      { sent: false },
+    );
   }
+}
+
+/** The search_path leads to no schema. */
+export function nowhere(where: string): StoreUnusable {
+  return new StoreUnusable(
+    `The search_path at ${where} names no schema that exists and that the user may use: ` +
+      'CREATE SCHEMA … AUTHORIZATION …, or set another one with ?options=-c%20search_path%3D… in POLICY_STORE',
+  );
 }
 
 /** The store's tables are not there: they were never made, or are no more. */
@@ -30,7 +43,8 @@ export class NoSchema extends StoreUnavailable {
 /** What the statements of a role that may not create tables need. */
 const GRANT =
   'GRANT SELECT, INSERT, UPDATE, DELETE ON policystore_heads, policystore_fields, policystore_log, ' +
-  'policystore_replicas TO …; GRANT SELECT ON policystore_migrations TO …';
+  'policystore_replicas TO …; GRANT SELECT ON policystore_migrations TO …; ' +
+  'GRANT EXECUTE ON ALL ROUTINES IN SCHEMA … TO …';
 
 /**
  * What an error of the driver means for the caller, in words that say how to mend it.
@@ -49,18 +63,19 @@ export function storeError(error: unknown, where: string, sent: boolean): unknow
       `${where} offers no TLS: set ssl = on there, or sslmode=disable in POLICY_STORE`,
     );
   }
-  if (isBadCertificate(error)) {
-    return new StoreUnusable(
-      `The certificate of ${where} is not accepted (${message}): name its authority with sslrootcert in POLICY_STORE`,
-    );
-  }
-  if (/SASL|password must be a string/.test(message)) {
+  const tls = tlsProblem(error);
+  if (tls !== undefined) return new StoreUnusable(`TLS with ${where} failed (${message}): ${tls}`);
+  if (message.includes('SASL')) {
     return new StoreUnusable(
       `${where} wants a password, and its proof failed (${message}): check it in POLICY_STORE`,
     );
   }
-  const what = sent ? `Lost the connection to ${where}` : `${where} cannot be reached`;
-  return new StoreUnavailable(`${what}: ${reasonOf(error)}`, { sent, cause: error });
+  return new StoreUnavailable(
+    sent
+      ? `Lost the connection to ${where}: ${reasonOf(error)}`
+      : `${where} cannot be reached (${reasonOf(error)}): start it, or correct POLICY_STORE`,
+    { sent, cause: error },
+  );
 }
 
 /** Whether an error of the driver says that the server is lost, or no longer the one to ask. */
@@ -68,8 +83,43 @@ export function endsConnection(error: unknown): boolean {
   return !(error instanceof DatabaseError) || isLast(error) || error.code === READ_ONLY;
 }
 
+/** Whether the connection ended with it; also where the server speaks a language that hides that. */
 function isLast({ severity }: DatabaseError): boolean {
-  return severity === 'FATAL' || severity === 'PANIC';
+  return severity !== 'ERROR';
+}
+
+/** Whether the server has no room for one more connection, which says nothing about those that are open. */
+export function isCrowded(error: unknown): boolean {
+  return error instanceof DatabaseError && error.code === '53300';
+}
+
+/** What an error says of making the tables, in words that say how to mend it; undefined: nothing special. */
+export function migrationError(error: unknown, where: string): StoreUnusable | undefined {
+  if (!(error instanceof DatabaseError)) return undefined;
+  const { message, code = '' } = error;
+  switch (code) {
+    case DENIED:
+      return new StoreUnusable(
+        `The tables of PolicyStore at ${where} are missing or older, and the user may not make them (${message}). As ` +
+          'the owner: GRANT CREATE, USAGE ON SCHEMA … TO …, or let the server run once with a user that may',
+      );
+    // A table, a function or another object is there already; a table or a function that must be there is not.
+    case '42P07':
+    case '42723':
+    case '42710':
+    case '42P01':
+    case '42883':
+      return incomplete(where, message);
+  }
+  return undefined;
+}
+
+/** Some of the tables were dropped, and not all. */
+export function incomplete(where: string, problem: string): StoreUnusable {
+  return new StoreUnusable(
+    `Some of the tables and functions of PolicyStore at ${where} are missing (${problem}): restore them, or drop all ` +
+      'that begins with policystore_ so that they are made anew',
+  );
 }
 
 /** A statement that was refused did nothing; only the end of the connection leaves that open. */
@@ -80,22 +130,25 @@ function refusalError(error: DatabaseError, where: string, sent: boolean): Store
 
   switch (code) {
     case READ_ONLY:
-      return new Standby(where);
+      return new ReadOnly(where);
     case '42P01':
     case '42883':
       return new NoSchema(where, error);
     case '57014':
       return later(
-        `${where} gave up a statement that took too long: it is overloaded, or another session holds a lock on the ` +
-          'tables of PolicyStore',
+        `${where} gave up a statement (${message}): it is overloaded, or another session holds a lock on the tables ` +
+          'of PolicyStore',
       );
     case '57P01':
     case '57P02':
       return later(`${where} is shutting down, or ended the session`);
     case '57P03':
-      return later(`${where} is starting up: wait`);
+      return later(`${where} is starting up or shutting down (${message}): wait`);
     case '53300':
-      return later(`${where} has no room for another connection: raise its max_connections`);
+      return later(
+        `${where} has no room for another connection (${message}): raise its max_connections, or the user's ` +
+          'CONNECTION LIMIT',
+      );
     case '53100':
       return later(`${where} has no room on its disk and takes no writes: free some`);
     case '53200':
@@ -110,35 +163,45 @@ function refusalError(error: DatabaseError, where: string, sent: boolean): Store
     case '28P01':
       return new StoreUnusable(`${where} does not accept the user and password of POLICY_STORE`);
     case '28000':
-      return new StoreUnusable(`${where} does not let the user in (${message}): see its pg_hba.conf`);
+      return new StoreUnusable(
+        `${where} does not let the user in (${message}): CREATE ROLE … LOGIN where there is none, let it in by ` +
+          'pg_hba.conf, or add sslmode=verify-full to POLICY_STORE where it must come by TLS',
+      );
     case '3D000':
       return new StoreUnusable(`${where}: ${message}. Create it: CREATE DATABASE …`);
-    case '42501':
-      if (message.includes('for schema')) {
-        return new StoreUnusable(
-          `${where}: the tables of PolicyStore are missing or older, and the user may not make them (${message}). As ` +
-            'the owner: GRANT CREATE, USAGE ON SCHEMA … TO …, or let the server run once with a user that may',
-        );
-      }
-      return new StoreUnusable(`${where} denies the user a right (${message}). As the owner: ${GRANT}`);
+    case '3F000':
+      return nowhere(where);
+    case DENIED: {
+      const grant = sent ? GRANT : 'GRANT CONNECT ON DATABASE … TO …';
+      return new StoreUnusable(`${where} denies the user a right (${message}). As the owner: ${grant}`);
+    }
     case '23505':
       return new StoreUnusable(
         `${where}: the log policystore_log goes beyond its head in policystore_heads, which was deleted or restored ` +
           'alone. Restore both together, or delete the rows of the log to begin anew',
       );
   }
-  if (code.startsWith('08') || code.startsWith('57') || code.startsWith('58') || isLast(error)) {
+  if (/^(08|53|57|58)/.test(code) || isLast(error)) {
     return later(`${where}: ${message}`);
   }
   return new StoreUnusable(`${where}: ${message}`);
 }
 
-function isBadCertificate(error: NodeJS.ErrnoException): boolean {
-  return /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ALTNAME/.test(error.code ?? '');
+/** How to mend what stands in the way of TLS; undefined: something else is the matter. */
+function tlsProblem({ code = '' }: NodeJS.ErrnoException): string | undefined {
+  if (code.includes('ALTNAME')) {
+    return 'connect by a name that its certificate has, or only verify who issued it with sslmode=verify-ca';
+  }
+  if (code.includes('ALERT')) {
+    return 'it does not accept our certificate: correct sslcert and sslkey in POLICY_STORE';
+  }
+  if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code)) {
+    return 'name the authority of its certificate with sslrootcert in POLICY_STORE';
+  }
+  return code.startsWith('ERR_SSL_') ? 'see its ssl settings' : undefined;
 }
 
-/** An AggregateError, of several addresses of a name, has its reasons inside. */
-function reasonOf(error: Error): string {
-  if (error instanceof AggregateError) return error.errors.map(String).join(', ');
-  return error.message === '' ? error.name : error.message;
+/** The code, where there is one; an AggregateError, of several addresses of a name, has more of them inside. */
+function reasonOf(error: NodeJS.ErrnoException): string {
+  return error.code ?? (error.message === '' ? error.name : error.message);
 }

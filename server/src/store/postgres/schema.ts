@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
 import { StoreUnusable } from '../store.js';
+import { incomplete, migrationError } from './refusal.js';
 import type { Session } from './session.js';
 
 /** Append-only: the file `N-name.sql` takes a schema from version N - 1 to N. */
@@ -9,18 +10,34 @@ const MIGRATIONS = readMigrations(new URL('migrations/', import.meta.url));
 /** Of the advisory lock under which one server at a time migrates; "PlSt" in ASCII. */
 const LOCK = 0x506c5374;
 
+/** Without one of them, the others are of no use. */
+const TABLES = ['policystore_heads', 'policystore_fields', 'policystore_log', 'policystore_replicas'];
+
 /**
  * Brings the schema to this program's version, in one transaction; where it is there already, needs no right to change
  * it.
  * @param where The server, in words.
- * @throws StoreUnusable for a schema of a newer program, or what the driver throws
+ * @throws StoreUnusable for a schema of a newer program, or one that is there in part or may not be made; or what the
+ *   driver throws
  */
 export async function migrate(session: Session, where: string): Promise<void> {
-  if ((await versionOf(session, where)) === MIGRATIONS.length) return;
+  if ((await versionOf(session, where)) === MIGRATIONS.length) {
+    await checkTables(session, where);
+    return;
+  }
   await session.query('BEGIN');
   // Who waits for another server that migrates waits as long as that takes.
   await session.query('SET LOCAL statement_timeout = 0');
   await session.query('SELECT pg_advisory_xact_lock($1)', [LOCK]);
+  try {
+    await applyMigrations(session, where);
+  } catch (error) {
+    throw migrationError(error, where) ?? error;
+  }
+  await session.query('COMMIT');
+}
+
+async function applyMigrations(session: Session, where: string): Promise<void> {
   // It also sees a table that another server made meanwhile, which to_regclass would go on not seeing.
   await session.query(
     `CREATE TABLE IF NOT EXISTS policystore_migrations (
@@ -33,7 +50,14 @@ export async function migrate(session: Session, where: string): Promise<void> {
     await session.query(sql);
     await session.query('INSERT INTO policystore_migrations (version) VALUES ($1)', [i + 1]);
   }
-  await session.query('COMMIT');
+}
+
+async function checkTables(session: Session, where: string): Promise<void> {
+  const { rows } = await session.query<{ name: string }>(
+    'SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NULL',
+    [TABLES],
+  );
+  if (rows.length > 0) throw incomplete(where, rows.map(({ name }) => name).join(', '));
 }
 
 async function versionOf(session: Session, where: string): Promise<number> {

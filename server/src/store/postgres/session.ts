@@ -1,13 +1,13 @@
 import type { Client } from 'pg';
 
 import { StoreUnusable } from '../store.js';
-import { MIN_VERSION, Standby } from './refusal.js';
+import { MIN_VERSION, nowhere, ReadOnly } from './refusal.js';
 
 /** A connection that leads to a server which takes writes, made ready for the store's statements. */
 export type Session = Pick<Client, 'query'>;
 
 interface Greeting {
-  readonly standby: boolean;
+  readonly read_only: boolean;
   readonly version: number;
   readonly encoding: string;
   readonly schema: string | null;
@@ -15,21 +15,24 @@ interface Greeting {
 
 /**
  * What a session must not take over from the database's or the role's settings: a commit sees what was committed while
- * it waited for its turn only at READ COMMITTED, and what was acknowledged must be on disk.
+ * it waited for its turn only at READ COMMITTED, what was acknowledged must be on disk, and statements mean what they
+ * mean by default.
  */
 const PREPARE = `
-  SELECT pg_is_in_recovery() AS standby, current_setting('server_version_num')::int AS version,
+  SELECT current_setting('transaction_read_only')::bool AS read_only,
+    current_setting('server_version_num')::int AS version,
     current_setting('server_encoding') AS encoding, current_schema() AS schema,
     set_config('statement_timeout', $1, false), set_config('default_transaction_isolation', 'read committed', false),
     set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
       ELSE current_setting('synchronous_commit') END, false),
-    set_config('jit', 'off', false)`;
+    set_config('standard_conforming_strings', 'on', false), set_config('array_nulls', 'on', false),
+    set_config('lock_timeout', '0', false), set_config('jit', 'off', false)`;
 
 /**
  * Checks that the server of a new connection can be used, and sets the session up.
  * @param where The server, in words.
  * @param statementTimeoutMs After which the server gives up a statement of the session.
- * @throws Standby, StoreUnusable, or what the driver throws
+ * @throws ReadOnly, StoreUnusable, or what the driver throws
  */
 export async function prepareSession(
   session: Session,
@@ -44,17 +47,12 @@ export async function prepareSession(
       `${where} has version ${Math.floor(greeting.version / 10_000)}: PolicyStore needs PostgreSQL ${MIN_VERSION} or newer`,
     );
   }
-  if (greeting.standby) throw new Standby(where);
+  if (greeting.read_only) throw new ReadOnly(where);
   if (greeting.encoding !== 'UTF8') {
     throw new StoreUnusable(
       `The database at ${where} has the encoding ${greeting.encoding}, which cannot hold every name: ` +
         "CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0, and name that in POLICY_STORE",
     );
   }
-  if (greeting.schema === null) {
-    throw new StoreUnusable(
-      `The search_path at ${where} names no schema that exists and that the user may use: ` +
-        'CREATE SCHEMA … AUTHORIZATION …, or set another one with ?options=-c%20search_path%3D… in POLICY_STORE',
-    );
-  }
+  if (greeting.schema === null) throw nowhere(where);
 }

@@ -146,13 +146,16 @@ export function createPostgresStore(
   };
 }
 
+/** The driver takes what is missing or empty from the environment and from ~/.pgpass, so nothing is. */
 function loginOf({ user, password, database, options, tls }: PostgresTarget): ClientConfig {
   return {
     user,
-    password,
+    password: () => password,
     database,
     application_name: 'policystore',
-    ...(options === '' ? {} : { options }),
+    options: options || ' ',
+    sslnegotiation: 'postgres',
+    ...{ replication: 'false' },
     ssl: tls !== undefined && {
       rejectUnauthorized: tls.verify !== 'none',
       ...(tls.ca === undefined ? {} : { ca: tls.ca }),
