@@ -168,7 +168,9 @@ describe('PolicyService over gRPC', () => {
       [
         'a watcher with a long name',
         () =>
-          watch(server.client, { watcher: { component: 'x'.repeat(129), instance: 'y'.repeat(129) } }).next(),
+          watch(server.client, {
+            watcher: { component: 'x'.repeat(129), instance: 'y'.repeat(129), acknowledges: false },
+          }).next(),
         ['watcher.component', 'watcher.instance'],
       ],
     ];

@@ -155,7 +155,11 @@ export class PolicyWatch<F extends FieldName = never> implements AsyncIterableIt
       delivery: this.#delivery,
       fields: this.#fields,
       heartbeatInterval: writeDuration(this.#heartbeatMs),
-      watcher: { component: this.#context.name, instance: `${hostname()}:${process.pid}` },
+      watcher: {
+        component: this.#context.name,
+        instance: `${hostname()}:${process.pid}`,
+        acknowledges: false,
+      },
     };
   }
 }
