@@ -78,7 +78,8 @@ export function createBellFollow(readAfter: ReadAfter, polling?: Polling): BellF
       while (!over()) {
         bell.throwIfBroken();
         bell.reset();
-        const page = await Promise.race([readAfter(namespace, at, !confirmed), bell.ended]);
+        const reading = readAfter(namespace, at, !confirmed);
+        const page = await (reading instanceof Promise ? Promise.race([reading, bell.ended]) : reading);
         if (page === undefined || over()) break;
         bell.throwIfBroken();
         if (page === 'gap') {
