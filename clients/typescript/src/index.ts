@@ -1,4 +1,6 @@
 export { PolicyClient } from './client.js';
+export { type Decision, type Reason, type ReasonCode } from './decide/decision.js';
+export { createView, NO_POLICY, type PolicyView, staleView, viewOf } from './decide/policy-view.js';
 export { type FieldViolation, PolicyStoreError, type StatusName } from './errors.js';
 export { foldPatch } from './fold.js';
 export { type FieldChange, type HistoryEntry, type PastPolicy } from './history.js';
