@@ -16,7 +16,7 @@ describe('three servers, one of which lags, on a Redis that comes back older', (
   async function start(settings: RedisSettings = {}, flags: readonly string[] = []) {
     const redis = keep(await startRedis(settings), (it) => it.close());
     const store = (proxy?: { host: string; port: number }): string => `redis://${proxy!.host}:${proxy!.port}`;
-    const drill = keep(await Drill.start({ store, redis, servers: 3, flags }), (it) => it.close());
+    const drill = keep(await Drill.start({ store, target: redis, servers: 3, flags }), (it) => it.close());
     await drill.write(0, 'kept');
     await drill.override(1, 'kept ban', 50);
     await drill.caughtUp(0, 1);

@@ -1,5 +1,6 @@
 import { type PatchInput } from '@policystore/client';
 import {
+  type Change,
   ChangeKind,
   HistoryServiceService as methods,
   ListChangesRequest,
@@ -21,21 +22,26 @@ const NOT_WRITTEN = new Set([ChangeKind.CREATE, ChangeKind.RECOVER]);
 
 /** What was written, oldest first, as the history tells it: the whole log without its creation and its recoveries. */
 export async function readLog(address: string, namespace = 'default'): Promise<Logged[]> {
+  const changes = await readChanges(address, namespace);
+  expect(changes[0]?.version?.revision, 'the oldest revision of the log').to.equal(1);
+  return changes
+    .filter(({ kind }) => !NOT_WRITTEN.has(kind))
+    .map(({ version, patch, reason }) => ({ version: version!, patch: patch!, reason }));
+}
+
+/** Every change that the log still holds, oldest first, as the history tells it. */
+export async function readChanges(address: string, namespace = 'default'): Promise<Change[]> {
   const client = connect(address);
   try {
-    const log: Logged[] = [];
+    const changes: Change[] = [];
     let pageToken = '';
     do {
       const request = { ...ListChangesRequest.create(), namespace, pageSize: 500, pageToken };
-      const { entries, nextPageToken, oldest } = await ask(client, methods.listChanges, request);
-      expect(oldest?.revision, 'the oldest revision of the log').to.equal(1);
-      for (const { change } of entries) {
-        const { kind, version, patch, reason } = change!;
-        if (!NOT_WRITTEN.has(kind)) log.push({ version: version!, patch: patch!, reason });
-      }
+      const { entries, nextPageToken } = await ask(client, methods.listChanges, request);
+      changes.push(...entries.map(({ change }) => change!));
       pageToken = nextPageToken;
     } while (pageToken !== '');
-    return log.reverse();
+    return changes.reverse();
   } finally {
     client.close();
   }

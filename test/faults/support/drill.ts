@@ -3,10 +3,7 @@ import {
   Delivery,
   GetRequest,
   Limits,
-  ListChangesRequest,
   type GetResponse,
-  HistoryServiceClient,
-  HistoryServiceService as history,
   OverrideRequest,
   PatchRequest,
   PolicyPatch,
@@ -14,10 +11,10 @@ import {
   type Version,
   type WatchResponse,
 } from '@policystore/client/proto';
-import { credentials } from '@grpc/grpc-js';
 import { expect } from 'chai';
 
 import { canonical } from '../../support/canonical.js';
+import { readChanges } from '../../support/change-log.js';
 import { policyOf } from '../../support/engine.js';
 import { foldMessages } from '../../support/fleet.js';
 import { until } from '../../support/process.js';
@@ -27,7 +24,8 @@ import { startProxy, type TcpProxy } from '../../support/tcp-proxy.js';
 /** How servers reach a store: each over a proxy of its own, or not at all over one. */
 export interface DrillSetup {
   readonly store: (proxy: TcpProxy | undefined) => string;
-  readonly redis?: { readonly host: string; readonly port: number };
+  /** Where the proxies lead; looked up anew for each connection. */
+  readonly target?: { readonly host: string; readonly port: number };
   readonly servers: number;
   readonly flags?: readonly string[];
 }
@@ -42,10 +40,10 @@ export class Drill {
   readonly #acknowledged = new Map<string, Version>();
   readonly #overrides = new Set<string>();
 
-  static async start({ store, redis, servers, flags = [] }: DrillSetup): Promise<Drill> {
+  static async start({ store, target, servers, flags = [] }: DrillSetup): Promise<Drill> {
     const drill = new Drill();
     for (let i = 0; i < servers; i += 1) {
-      const proxy = redis && (await startProxy(redis));
+      const proxy = target && (await startProxy(target));
       if (proxy) {
         drill.proxies.push(proxy);
         drill.#closes.push(() => proxy.close());
@@ -121,21 +119,8 @@ export class Drill {
   }
 
   /** The log as a server tells it, oldest first. */
-  async log(at: number): Promise<Change[]> {
-    const client = new HistoryServiceClient(this.#server(at).address, credentials.createInsecure());
-    const changes: Change[] = [];
-    let pageToken = '';
-    try {
-      do {
-        const request = { ...ListChangesRequest.create(), pageSize: 500, pageToken };
-        const page = await ask(client, history.listChanges, request);
-        changes.push(...page.entries.map(({ change }) => change!));
-        pageToken = page.nextPageToken;
-      } while (pageToken !== '');
-    } finally {
-      client.close();
-    }
-    return changes.reverse();
+  log(at: number): Promise<Change[]> {
+    return readChanges(this.#server(at).address);
   }
 
   /**
