@@ -1,4 +1,5 @@
 import { isJsonObject, type Json, type JsonObject } from './json.js';
+import { patchEntries } from './layered-map.js';
 import { type Policy, readRiskMode } from './policy.js';
 import { type ListPatch, type PolicyPatch, RiskMode } from './proto.js';
 
@@ -13,8 +14,8 @@ export function foldPatch(policy: Policy, patch: PolicyPatch): Policy {
   if (patch.maxRiskPerTrade !== undefined) changed.maxRiskPerTrade = patch.maxRiskPerTrade;
   if (patch.maxPositions !== undefined) changed.maxPositions = patch.maxPositions;
   if (patch.globalMinConfidence !== undefined) changed.globalMinConfidence = patch.globalMinConfidence;
-  if (patch.oppRankings) changed.oppRankings = foldMap(policy.oppRankings, patch.oppRankings);
-  if (patch.modelVersions) changed.modelVersions = foldMap(policy.modelVersions, patch.modelVersions);
+  if (patch.oppRankings) changed.oppRankings = patchEntries(policy.oppRankings, patch.oppRankings);
+  if (patch.modelVersions) changed.modelVersions = patchEntries(policy.modelVersions, patch.modelVersions);
   if (patch.systemHealth) changed.systemHealth = mergeStruct(policy.systemHealth, patch.systemHealth);
   if (patch.customParams) changed.customParams = mergeStruct(policy.customParams, patch.customParams);
   return { ...policy, ...changed };
@@ -25,16 +26,6 @@ function foldList(list: readonly string[], patch: ListPatch): readonly string[] 
   for (const name of patch.remove) names.delete(name);
   for (const name of patch.add) names.add(name);
   return [...names];
-}
-
-function foldMap<V>(
-  map: ReadonlyMap<string, V>,
-  patch: { clear: boolean; remove: string[]; put: Map<string, V> },
-): ReadonlyMap<string, V> {
-  const result = new Map(patch.clear ? [] : map);
-  for (const key of patch.remove) result.delete(key);
-  for (const [key, value] of patch.put) result.set(key, value);
-  return result;
 }
 
 /** JSON merge patch (RFC 7396). */
