@@ -25,7 +25,7 @@ export class ReadOnly extends StoreUnavailable {
 /** The search_path leads to no schema. */
 export function nowhere(where: string): StoreUnusable {
   return new StoreUnusable(
-    `The search_path at ${where} names no schema that exists and that the user may use: ` +
+    `The search_path of ${where} names no schema that exists and that the user may use: ` +
       'CREATE SCHEMA … AUTHORIZATION …, or set another one with ?options=-c%20search_path%3D… in POLICY_STORE',
   );
 }
@@ -33,7 +33,7 @@ export function nowhere(where: string): StoreUnusable {
 /** The store's tables are not there: they were never made, or are no more. */
 export class NoSchema extends StoreUnavailable {
   constructor(where: string, cause: unknown) {
-    super(`The tables of PolicyStore are not in the database at ${where}; they are made anew`, {
+    super(`The tables of PolicyStore are not in the database of ${where}; they are made anew`, {
       sent: false,
       cause,
     });
@@ -63,8 +63,8 @@ export function storeError(error: unknown, where: string, sent: boolean): unknow
       `${where} offers no TLS: set ssl = on there, or sslmode=disable in POLICY_STORE`,
     );
   }
-  const tls = tlsProblem(error);
-  if (tls !== undefined) return new StoreUnusable(`TLS with ${where} failed (${message}): ${tls}`);
+  const tls = tlsError(error, where);
+  if (tls) return tls;
   if (message.includes('SASL')) {
     return new StoreUnusable(
       `${where} wants a password, and its proof failed (${message}): check it in POLICY_STORE`,
@@ -165,7 +165,7 @@ function refusalError(error: DatabaseError, where: string, sent: boolean): Store
     case '28000':
       return new StoreUnusable(
         `${where} does not let the user in (${message}): CREATE ROLE … LOGIN where there is none, let it in by ` +
-          'pg_hba.conf, or add sslmode=verify-full to POLICY_STORE where it must come by TLS',
+          'pg_hba.conf, or add to POLICY_STORE what that asks for, sslmode=verify-full or sslcert and sslkey',
       );
     case '3D000':
       return new StoreUnusable(`${where}: ${message}. Create it: CREATE DATABASE …`);
@@ -187,18 +187,24 @@ function refusalError(error: DatabaseError, where: string, sent: boolean): Store
   return new StoreUnusable(`${where}: ${message}`);
 }
 
-/** How to mend what stands in the way of TLS; undefined: something else is the matter. */
-function tlsProblem({ code = '' }: NodeJS.ErrnoException): string | undefined {
+/** What stands in the way of TLS, and how to mend it; undefined: something else is the matter. */
+function tlsError({ code = '', message }: NodeJS.ErrnoException, where: string): StoreUnusable | undefined {
+  const failed = (why: string, remedy: string): StoreUnusable =>
+    new StoreUnusable(`TLS with ${where} failed (${why}): ${remedy}`);
+
   if (code.includes('ALTNAME')) {
-    return 'connect by a name that its certificate has, or only verify who issued it with sslmode=verify-ca';
+    return failed(
+      message,
+      'connect by a name that it holds, or verify only its authority with sslmode=verify-ca',
+    );
   }
-  if (code.includes('ALERT')) {
-    return 'it does not accept our certificate: correct sslcert and sslkey in POLICY_STORE';
+  if (/ALERT.*(CERT|UNKNOWN_CA)/.test(code)) {
+    return failed(code, 'it does not accept our certificate; correct sslcert and sslkey in POLICY_STORE');
   }
   if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code)) {
-    return 'name the authority of its certificate with sslrootcert in POLICY_STORE';
+    return failed(message, 'name the authority of its certificate with sslrootcert in POLICY_STORE');
   }
-  return code.startsWith('ERR_SSL_') ? 'see its ssl settings' : undefined;
+  return code.startsWith('ERR_SSL_') ? failed(code, 'see its ssl settings') : undefined;
 }
 
 /** The code, where there is one; an AggregateError, of several addresses of a name, has more of them inside. */

@@ -50,7 +50,7 @@ export async function prepareSession(
   if (greeting.read_only) throw new ReadOnly(where);
   if (greeting.encoding !== 'UTF8') {
     throw new StoreUnusable(
-      `The database at ${where} has the encoding ${greeting.encoding}, which cannot hold every name: ` +
+      `The database of ${where} has the encoding ${greeting.encoding}, which cannot hold every name: ` +
         "CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0, and name that in POLICY_STORE",
     );
   }
