@@ -10,6 +10,7 @@ import { PolicyStoreError } from './errors.js';
 import { type HistoryEntry, type PastPolicy, readEntry, readPages } from './history.js';
 import { writeHistoryQuery, writeMoment } from './history-query.js';
 import { type PatchInput, type PolicyInput, writePatch, writePolicy } from './input.js';
+import { LivePolicy } from './live/live-policy.js';
 import { checkNames } from './names.js';
 import { Operations } from './operations.js';
 import {
@@ -17,6 +18,7 @@ import {
   type ClientOptions,
   type GetOptions,
   type HistoryOptions,
+  type LiveOptions,
   type Moment,
   OPTIONS,
   type OverrideOptions,
@@ -255,6 +257,16 @@ export class PolicyClient implements AsyncDisposable {
       session: this.#session,
       timing: systemTiming,
     });
+  }
+
+  /**
+   * The policy in memory: `live.current` is what holds now. It connects at once, follows every change, tells the server
+   * what this program runs, and has its lease renewed by that; past the lease `live.current` denies entries. It ends with
+   * `close`; closed with the client it counts as lost until its lease has ended.
+   */
+  live(options: LiveOptions = {}): LivePolicy {
+    checkNames('live', 'option', options, OPTIONS.live);
+    return new LivePolicy();
   }
 
   /** Ends everything under way: calls reject with `CLIENT_CLOSED`, watches end. */

@@ -2,6 +2,7 @@ export { PolicyClient } from './client.js';
 export { type Decision, type Reason, type ReasonCode } from './decide/decision.js';
 export { createView, NO_POLICY, type PolicyView, staleView, viewOf } from './decide/policy-view.js';
 export { type FieldViolation, PolicyStoreError, type StatusName } from './errors.js';
+export { type Fleet, type FleetMember, type MissingMembers, type Receipt } from './fleet/receipt.js';
 export { foldPatch } from './fold.js';
 export { type FieldChange, type HistoryEntry, type PastPolicy } from './history.js';
 export {
@@ -12,15 +13,23 @@ export {
   type PolicyInput,
 } from './input.js';
 export { type Json, type JsonObject } from './json.js';
+export { type ChangeListener, type LiveListeners, type StateListener } from './live/change-listener.js';
+export { type LivePolicy } from './live/live-policy.js';
+export { type LastKnownGoodStatus, type LiveRejection, type LiveStatus } from './live/live-status.js';
 export {
   type CallOptions,
   type ClientOptions,
   type GetOptions,
   type Held,
   type HistoryOptions,
+  type LiveOptions,
   type Moment,
   type OverrideOptions,
+  type ReadyOptions,
   type RollbackOptions,
+  type Selection,
+  type WaitFor,
+  type WaitOptions,
   type WatchOptions,
   type WriteOptions,
 } from './options.js';
@@ -30,6 +39,7 @@ export { type FieldName, type Policy, type PolicyOf, readPolicy } from './policy
 export {
   type Change,
   ChangeKind,
+  MemberState,
   type Origin,
   type Override,
   type OverridesChange,

@@ -116,6 +116,46 @@ export interface WatchOptions<F extends FieldName = never> {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface LiveOptions {
+  /** Tells programs of one kind apart, at most 128 characters. Default: host, process id and a random part. */
+  readonly instance?: string | undefined;
+  /** A file that keeps the last policy held, for a start without any server: it is then held as stale. Default: none. */
+  readonly lastKnownGood?: string | undefined;
+  /** What `ready` does at its deadline where a policy is held that may not be believed. Default `reject`. */
+  readonly whenAway?: 'reject' | 'serve-stale' | undefined;
+  /** How long a change listener may take before its change counts as rejected, in milliseconds. Default 5,000. */
+  readonly listenerTimeoutMs?: number | undefined;
+  /** As of a watch. */
+  readonly heartbeatMs?: number | undefined;
+  /** Closes it. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ReadyOptions {
+  /** How long to wait, in milliseconds. Default: the client's. */
+  readonly deadlineMs?: number | undefined;
+  /** Ends the waiting; it rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Which members of the fleet. What is not given chooses all. */
+export interface Selection {
+  /** Kinds of programs, such as `executor`; `replica` for the replicas of the server. */
+  readonly components?: readonly string[] | undefined;
+  readonly instances?: readonly string[] | undefined;
+}
+
+/** Whom to wait for, and how long. */
+export interface WaitFor extends Selection {
+  /** How long to wait at most, in milliseconds, up to 60,000. Default 1,000. */
+  readonly timeoutMs?: number | undefined;
+}
+
+export interface WaitOptions extends WaitFor {
+  /** Ends the call; it rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 type Names<O> = Readonly<Record<keyof O, true>>;
 
 const CALL = { signal: true, deadlineMs: true } satisfies Names<CallOptions>;
@@ -152,6 +192,15 @@ export const OPTIONS = {
     ...CALL,
   }),
   watch: names<WatchOptions>({ after: true, fields: true, delivery: true, heartbeatMs: true, signal: true }),
+  live: names<LiveOptions>({
+    instance: true,
+    lastKnownGood: true,
+    whenAway: true,
+    listenerTimeoutMs: true,
+    heartbeatMs: true,
+    signal: true,
+  }),
+  ready: names<ReadyOptions>({ deadlineMs: true, signal: true }),
 };
 
 /** The compiler keeps the names complete. */
