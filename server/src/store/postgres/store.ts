@@ -2,7 +2,7 @@ import type { ClientConfig } from 'pg';
 
 import { systemClock, type Clock } from '../../clock.js';
 import { createBellFollow } from '../bell-follow.js';
-import type { LogBounds, PolicyStore } from '../store.js';
+import { type LogBounds, type PolicyStore, StoreUnavailable } from '../store.js';
 import { changesFrom } from './changes.js';
 import { commitOn } from './commit.js';
 import { durabilityWarnings } from './durability.js';
@@ -90,7 +90,9 @@ export function createPostgresStore(
       .run((session) => migrate(session, where), MIGRATION_PATIENCE * timeoutMs)
       .catch((error: unknown) => {
         schema = undefined;
-        throw error;
+        if (!(error instanceof StoreUnavailable)) throw error;
+        // What the tables were for was not sent yet.
+        throw new StoreUnavailable(error.message, { sent: false, cause: error });
       });
     return schema;
   }
