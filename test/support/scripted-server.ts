@@ -2,14 +2,16 @@ import { type AddressInfo, createServer, type Server as NetServer, type Socket }
 
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import {
+  type FleetServiceServer,
+  FleetServiceService,
   type HistoryServiceServer,
   HistoryServiceService,
   type PolicyServiceServer,
   PolicyServiceService,
 } from '@policystore/client/proto';
 
-/** Handlers of both services, by the names of their methods. */
-export type Script = Partial<PolicyServiceServer & HistoryServiceServer>;
+/** Handlers of all services, by the names of their methods. */
+export type Script = Partial<PolicyServiceServer & HistoryServiceServer & FleetServiceServer>;
 
 /** A real gRPC server whose answers a test writes: what is not scripted is UNIMPLEMENTED. */
 export interface ScriptedServer {
@@ -28,6 +30,7 @@ export async function startScriptedServer(script: Script, port = 0): Promise<Scr
   // grpc-js answers what is missing with UNIMPLEMENTED
   grpc.addService(PolicyServiceService, script as PolicyServiceServer);
   grpc.addService(HistoryServiceService, script as HistoryServiceServer);
+  grpc.addService(FleetServiceService, script as FleetServiceServer);
   const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
   const sockets = new Set<Socket>();
   const net: NetServer = createServer((socket) => {

@@ -1,6 +1,6 @@
 import { type ChannelCredentials, credentials } from '@grpc/grpc-js';
 
-import { HistoryServiceClient, PolicyServiceClient } from './proto.js';
+import { FleetServiceClient, HistoryServiceClient, PolicyServiceClient } from './proto.js';
 
 const CHANNEL_OPTIONS = {
   // notices a peer that vanished without a word
@@ -23,6 +23,7 @@ const CHANNEL_OPTIONS = {
 interface Stubs {
   readonly policy: PolicyServiceClient;
   readonly history: HistoryServiceClient;
+  readonly fleet: FleetServiceClient;
 }
 
 /** A connection to one address. */
@@ -31,13 +32,31 @@ export interface Channel extends Stubs {
   readonly address: string;
   /** The address did not do: from now on the next one is used, unless somebody has moved on already. */
   leave(): void;
+  /**
+   * The connection did not do: the next use of the address makes a new one. What is under way on this one may end; what
+   * waits for it fails.
+   */
+  renew(): void;
+}
+
+/** Which address to use, for those who stay with one as long as it works. */
+export interface Route {
+  /** How many addresses there are. */
+  readonly size: number;
+  use(): Channel;
+}
+
+/** Where a route is, and how it goes on. */
+interface Cursor {
+  index: number;
+  readonly next: (index: number) => number;
 }
 
 /** One channel per address, opened when first needed. Calls use one address as long as it works. */
-export class Channels {
+export class Channels implements Route {
   readonly #addresses: readonly string[];
   readonly #stubs = new Map<number, Stubs>();
-  #current = 0;
+  readonly #cursor: Cursor = { index: 0, next: (index) => index + 1 };
 
   constructor(addresses: readonly string[]) {
     this.#addresses = addresses;
@@ -48,30 +67,42 @@ export class Channels {
   }
 
   use(): Channel {
-    return this.#channel(this.#current);
+    return this.#channel(this.#cursor.index, this.#cursor);
+  }
+
+  /**
+   * Another route over the same connections. It begins anywhere and goes on anywhere else, so that many clients are spread
+   * over the addresses, also when one of these fails.
+   */
+  scatter(random: () => number): Route {
+    const any = (count: number) => Math.floor(random() * count);
+    const cursor = { index: any(this.size), next: (index: number) => index + 1 + any(this.size - 1) };
+    return { size: this.size, use: () => this.#channel(cursor.index, cursor) };
   }
 
   /** Every address. */
   all(): Channel[] {
-    return this.#addresses.map((_, index) => this.#channel(index));
+    return this.#addresses.map((_, index) => this.#channel(index, this.#cursor));
   }
 
   close(): void {
     for (const { policy } of this.#stubs.values()) policy.close();
   }
 
-  #channel(index: number): Channel {
+  #channel(index: number, cursor: Cursor): Channel {
     const address = this.#addresses[index] ?? '';
-    let stubs = this.#stubs.get(index);
-    if (!stubs) {
-      stubs = connect(address);
-      this.#stubs.set(index, stubs);
-    }
+    const stubs = this.#stubs.get(index) ?? connect(address);
+    this.#stubs.set(index, stubs);
     return {
       ...stubs,
       address,
       leave: () => {
-        if (this.#current === index) this.#current = (index + 1) % this.size;
+        if (cursor.index === index) cursor.index = cursor.next(index) % this.size;
+      },
+      renew: () => {
+        if (this.#stubs.get(index) !== stubs) return;
+        this.#stubs.delete(index);
+        stubs.policy.close();
       },
     };
   }
@@ -79,8 +110,12 @@ export class Channels {
 
 function connect(address: string): Stubs {
   const policy = new PolicyServiceClient(address, channelCredentials(), CHANNEL_OPTIONS);
-  const channelOverride = policy.getChannel();
-  return { policy, history: new HistoryServiceClient(address, channelCredentials(), { channelOverride }) };
+  const options = { channelOverride: policy.getChannel() };
+  return {
+    policy,
+    history: new HistoryServiceClient(address, channelCredentials(), options),
+    fleet: new FleetServiceClient(address, channelCredentials(), options),
+  };
 }
 
 /** Where transport security will be chosen. */

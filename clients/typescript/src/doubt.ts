@@ -13,7 +13,8 @@ const LOST: ReadonlySet<StatusName> = new Set([
 ]);
 
 /** How the transport says that it never sent the request. What it says otherwise leaves that open. */
-const NOT_SENT = /^(No connection established|Name resolution failed|Request message serialization failure)/;
+const NOT_SENT =
+  /^(No connection established|Name resolution failed|Request message serialization failure|Channel closed before call started)/;
 
 /** These are about the one server that says them, and not about the write. */
 const OF_ONE_SERVER: readonly string[] = ['INTERNAL', 'NAMESPACE_UNKNOWN'];

@@ -1,12 +1,17 @@
 import { PolicyStoreError } from './errors.js';
 import { type Timing } from './timing.js';
 
-const FIRST_BACKOFF_MS = 50;
-const MAX_BACKOFF_MS = 5_000;
+/** How long to wait at most, after the first failure and after many in a row. */
+export interface Backoff {
+  readonly firstMs: number;
+  readonly maxMs: number;
+}
+
+const BACKOFF: Backoff = { firstMs: 50, maxMs: 5_000 };
 
 /** How long to wait before try `failures + 1`: exponential with full jitter, so that clients do not return in step. */
-export function backoffMs(failures: number, timing: Timing): number {
-  return timing.random() * Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** failures);
+export function backoffMs(failures: number, timing: Timing, { firstMs, maxMs } = BACKOFF): number {
+  return timing.random() * Math.min(maxMs, firstMs * 2 ** failures);
 }
 
 export interface RetryOptions {

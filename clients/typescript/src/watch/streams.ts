@@ -1,0 +1,171 @@
+import { connectivityState, type Metadata } from '@grpc/grpc-js';
+
+import { type Channel, type Route } from '../channels.js';
+import { PolicyStoreError, type StatusName } from '../errors.js';
+import { type Operation, type Operations } from '../operations.js';
+import { type WatchRequest, type WatchResponse } from '../proto.js';
+import { type Backoff, backoffMs } from '../retry.js';
+import { type Session } from '../session.js';
+import { type Timing } from '../timing.js';
+import { type Version } from '../version.js';
+import { type WatchEvent } from './events.js';
+import { type Follower, Gap } from './follower.js';
+import { receive } from './receive.js';
+
+/** Trying again cannot help. */
+const FINAL: ReadonlySet<StatusName> = new Set([
+  'INVALID_ARGUMENT',
+  'NOT_FOUND',
+  'PERMISSION_DENIED',
+  'UNAUTHENTICATED',
+  'FAILED_PRECONDITION',
+  'OUT_OF_RANGE',
+  'UNIMPLEMENTED',
+]);
+
+/** A connection is given up after this many heartbeat intervals without a message. */
+const PATIENCE = 2.5;
+
+/** What streams need of their client. */
+export interface StreamsContext {
+  readonly metadata: Metadata;
+  readonly operations: Operations;
+  readonly session: Session;
+  readonly timing: Timing;
+}
+
+export interface StreamsPlan {
+  readonly route: Route;
+  readonly heartbeatMs: number;
+  readonly backoff?: Backoff;
+  /** How long a connection may take to come about. Default: until the stream counts as silent. */
+  readonly connectMs?: number;
+  /** The request for a stream that goes on after a version, or begins with a snapshot no older than one. */
+  readonly request: (from: Pick<WatchRequest, 'after' | 'minVersion'>) => WatchRequest;
+}
+
+/** A message that continues what was held. */
+export interface Arrival {
+  readonly channel: Channel;
+  /** It is the first one of its stream. */
+  readonly isFirst: boolean;
+  readonly message: WatchResponse;
+  /** What it changed; undefined where it changed nothing. */
+  readonly event: WatchEvent | undefined;
+}
+
+/** The streams of one watch, one after the other on all addresses, each going on where the one before ended. */
+export class Streams {
+  readonly #context: StreamsContext;
+  readonly #plan: StreamsPlan;
+  readonly #follower: Follower;
+  #stream: Operation | undefined;
+  #reconnects = 0;
+  #gaps = 0;
+  #failure: PolicyStoreError | undefined;
+
+  constructor(follower: Follower, plan: StreamsPlan, context: StreamsContext) {
+    this.#follower = follower;
+    this.#plan = plan;
+    this.#context = context;
+  }
+
+  /** How often a stream was opened again. */
+  get reconnects(): number {
+    return this.#reconnects;
+  }
+
+  /** How often a stream did not continue what was held. */
+  get gaps(): number {
+    return this.#gaps;
+  }
+
+  /** Why a stream last ended. */
+  get failure(): PolicyStoreError | undefined {
+    return this.#failure;
+  }
+
+  /** The stream at hand does not do: the next one is opened, as if it had failed with this error. */
+  giveUp(error: PolicyStoreError): void {
+    this.#stream?.abort(error);
+  }
+
+  /** Throws what trying again cannot help, and the signal's reason when it aborts. */
+  async *follow(signal: AbortSignal): AsyncGenerator<Arrival, never, undefined> {
+    const { operations, session, timing } = this.#context;
+    const { route, backoff } = this.#plan;
+    /** The server's idea of what follows did not fit. */
+    let unfit = false;
+    for (let failures = 0; ; failures += 1) {
+      const channel = route.use();
+      const held = this.#follower.version;
+      const after = unfit || this.#follower.holdsPending ? undefined : held;
+      let replaces = held !== undefined && after === undefined;
+      let isFirst = true;
+      let waitMs = 0;
+      const stream = operations.begin(signal);
+      this.#stream = stream;
+      try {
+        for await (const message of this.#open(channel, after, stream)) {
+          const event = this.#follower.take(message);
+          if (this.#follower.version) session.observe(this.#follower.version, this.#follower.holdsPending);
+          yield {
+            channel,
+            isFirst,
+            message,
+            event: event && replaces ? { ...event, resync: true } : event,
+          };
+          replaces = false;
+          isFirst = false;
+          unfit = false;
+          failures = 0;
+        }
+        this.#failure = new PolicyStoreError('UNAVAILABLE', 'the stream ended');
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof Gap) {
+          this.#failure = new PolicyStoreError('DATA_LOSS', `the stream has a gap: ${error.message}`);
+          this.#gaps += 1;
+          if (isFirst) unfit = true;
+        } else if (!(error instanceof PolicyStoreError) || FINAL.has(error.code)) {
+          throw error;
+        } else {
+          this.#failure = error;
+          waitMs = error.retryAfterMs ?? 0;
+          // Where no server answered, the connection may be what is broken.
+          if (error.reason === undefined) channel.renew();
+        }
+      } finally {
+        stream.end();
+      }
+      channel.leave();
+      this.#reconnects += 1;
+      const goesOn = failures + 1 < route.size;
+      await timing.sleep((goesOn ? 0 : waitMs) + backoffMs(failures, timing, backoff), signal);
+    }
+  }
+
+  async *#open(
+    channel: Channel,
+    after: Version | undefined,
+    stream: Operation,
+  ): AsyncGenerator<WatchResponse, void, undefined> {
+    const { metadata, session } = this.#context;
+    const { connectMs, heartbeatMs, request } = this.#plan;
+    // Without `after` the stream begins with a snapshot: of nothing older than what was seen before.
+    const minVersion = after ? undefined : session.atLeast(this.#follower.version);
+    const open = () => channel.policy.watch(request({ after, minVersion }), metadata);
+    const timer =
+      connectMs === undefined
+        ? undefined
+        : setTimeout(() => {
+            if (channel.policy.getChannel().getConnectivityState(false) === connectivityState.READY) return;
+            stream.abort(new PolicyStoreError('UNAVAILABLE', `no connection after ${connectMs} ms`));
+          }, connectMs);
+    try {
+      yield* receive(open, heartbeatMs * PATIENCE, stream.signal);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
