@@ -116,7 +116,17 @@ export default defineConfig(
       'import-x/no-extraneous-dependencies': ['error', { devDependencies: false, includeTypes: true }],
     },
   },
+  {
+    // They tell what happens, and import the package as its users do.
+    files: ['clients/typescript/examples/**'],
+    rules: { 'no-console': 'off', 'import-x/no-extraneous-dependencies': 'off' },
+  },
   ...packages,
+  noPackages(
+    ['clients/typescript/examples/**'],
+    '^(?!node:|@policystore/client$)',
+    'An example is what an outside user can write: only @policystore/client and what Node brings.',
+  ),
   {
     files: ['test/**/*.ts'],
     rules: {
