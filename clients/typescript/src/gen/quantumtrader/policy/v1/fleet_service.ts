@@ -59,6 +59,11 @@ export interface AcknowledgeRequest {
     | undefined;
   /** closing says that the watcher is about to leave, and acts no more. Without it, a stream that ends counts as lost. */
   closing: boolean;
+  /**
+   * pending_sequence is the newest that this stream brought and the watcher has dealt with. Zero: it brought none. An
+   * override that is pending changes no version, so this alone says that it has arrived.
+   */
+  pendingSequence: number;
 }
 
 /** AcknowledgeResponse renews the lease of a watcher. */
@@ -69,7 +74,7 @@ export interface AcknowledgeResponse {
     | undefined;
   /**
    * valid_for is how long that may be believed, counted from when the request was sent. Zero: the watcher has not been
-   * sent everything yet; ask again.
+   * sent everything yet, or has not dealt with an override that is pending; ask again.
    */
   validFor:
     | Duration
@@ -105,7 +110,7 @@ export interface ListWatchersResponse {
     | undefined;
   /** members are the watchers and replicas, by component and instance. */
   members: Member[];
-  /** missing are those that are expected (POLICY_EXPECTED) and not there. */
+  /** missing are those that are expected (POLICY_EXPECTED) or chosen by name, and not there. */
   missing: Missing[];
 }
 
@@ -113,7 +118,10 @@ export interface ListWatchersResponse {
 export interface WaitAppliedRequest {
   /** namespace is one of the server's namespaces. Empty means `default`. */
   namespace: string;
-  /** version is what must have been applied, or a later one that includes it. */
+  /**
+   * version is what must have been applied, or a later one that includes it; and with it all overrides that are pending
+   * on the replica that is asked, which have no version yet.
+   */
   version:
     | Version
     | undefined;
@@ -127,11 +135,14 @@ export interface WaitAppliedRequest {
 
 /** WaitAppliedResponse is a receipt. */
 export interface WaitAppliedResponse {
-  /** applied_everywhere says that every member has applied the version, and nobody is missing. */
+  /**
+   * applied_everywhere says that every member that acknowledges, and every replica, has applied the version, and nobody
+   * is missing.
+   */
   appliedEverywhere: boolean;
   /** members are those that were chosen, by component and instance. */
   members: Member[];
-  /** missing are those that are expected (POLICY_EXPECTED), were chosen, and are not there. */
+  /** missing are those that were chosen, by name or because they are expected (POLICY_EXPECTED), and are not there. */
   missing: Missing[];
 }
 
@@ -168,8 +179,9 @@ export interface Member {
   /** state is what it makes of the version that was asked for; of ListWatchers, of the state of its replica. */
   state: MemberState;
   /**
-   * safe_in is when the lease of what it holds has ended at the latest, and with it all that it may open. Zero: by now.
-   * Absent for a watcher that does not acknowledge, which nobody can be sure of.
+   * safe_in is when the lease of what it holds has ended at the latest, and with it all that it may open; with a version
+   * that was asked for, the lease of what is older. Zero: by now. Absent where nobody can be sure: for a watcher that does
+   * not acknowledge, and for members of other replicas while an override is pending on the one that answers.
    */
   safeIn: Duration | undefined;
 }
@@ -186,7 +198,7 @@ export interface Rejection {
 
 /** Missing is a component of which fewer are there than are expected. */
 export interface Missing {
-  /** component is the kind of program. */
+  /** component is the kind of program. Empty for instances that were chosen by name. */
   component: string;
   /** expected is how many there should be. */
   expected: number;
@@ -203,7 +215,7 @@ export interface FleetSummary {
 }
 
 function createBaseAcknowledgeRequest(): AcknowledgeRequest {
-  return { namespace: "", watcherId: "", version: undefined, rejection: undefined, closing: false };
+  return { namespace: "", watcherId: "", version: undefined, rejection: undefined, closing: false, pendingSequence: 0 };
 }
 
 export const AcknowledgeRequest: MessageFns<AcknowledgeRequest> = {
@@ -222,6 +234,9 @@ export const AcknowledgeRequest: MessageFns<AcknowledgeRequest> = {
     }
     if (message.closing !== false) {
       writer.uint32(40).bool(message.closing);
+    }
+    if (message.pendingSequence !== 0) {
+      writer.uint32(48).int64(message.pendingSequence);
     }
     return writer;
   },
@@ -279,6 +294,14 @@ export const AcknowledgeRequest: MessageFns<AcknowledgeRequest> = {
             message.closing = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.pendingSequence = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -303,6 +326,7 @@ export const AcknowledgeRequest: MessageFns<AcknowledgeRequest> = {
       : undefined;
     message.rejection = object.rejection ?? undefined;
     message.closing = object.closing ?? false;
+    message.pendingSequence = object.pendingSequence ?? 0;
     return message;
   },
 };

@@ -476,6 +476,11 @@ export interface WatchResponse {
     | undefined;
   /** watcher_id is in the first message of a stream that acknowledges: what to acknowledge with. */
   watcherId: string;
+  /**
+   * pending_sequence counts how often an override became pending on this replica, or ceased to be. A message that has it
+   * brings all that pends there; where it is zero, nothing has changed about that on this stream.
+   */
+  pendingSequence: number;
 }
 
 /** Cause says who changed what, when and why. */
@@ -2340,6 +2345,7 @@ function createBaseWatchResponse(): WatchResponse {
     resync: false,
     cause: undefined,
     watcherId: "",
+    pendingSequence: 0,
   };
 }
 
@@ -2376,6 +2382,9 @@ export const WatchResponse: MessageFns<WatchResponse> = {
     }
     if (message.watcherId !== "") {
       writer.uint32(82).string(message.watcherId);
+    }
+    if (message.pendingSequence !== 0) {
+      writer.uint32(88).int64(message.pendingSequence);
     }
     return writer;
   },
@@ -2473,6 +2482,14 @@ export const WatchResponse: MessageFns<WatchResponse> = {
             message.watcherId = reader.string();
             continue;
           }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.pendingSequence = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2516,6 +2533,7 @@ export const WatchResponse: MessageFns<WatchResponse> = {
     message.resync = object.resync ?? false;
     message.cause = (object.cause !== undefined && object.cause !== null) ? Cause.fromPartial(object.cause) : undefined;
     message.watcherId = object.watcherId ?? "";
+    message.pendingSequence = object.pendingSequence ?? 0;
     return message;
   },
 };
