@@ -1,6 +1,11 @@
 export { PolicyClient } from './client.js';
+export { type Capacity, checkCapacity } from './decide/capacity.js';
 export { type Decision, type Reason, type ReasonCode } from './decide/decision.js';
+export { activeModel, type ModelDecision } from './decide/model.js';
 export { createView, NO_POLICY, type PolicyView, staleView, viewOf } from './decide/policy-view.js';
+export { type Risk, validateRisk } from './decide/risk.js';
+export { approveSignal, type Signal } from './decide/signal.js';
+export { authorizeTrade, type Entry, type Reduction, type Trade } from './decide/trade.js';
 export { type FieldViolation, PolicyStoreError, type StatusName } from './errors.js';
 export { type Fleet, type FleetMember, type MissingMembers, type Receipt } from './fleet/receipt.js';
 export { foldPatch } from './fold.js';

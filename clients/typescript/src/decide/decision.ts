@@ -2,7 +2,7 @@ import { type Version } from '../version.js';
 
 /** Why something is not allowed. Codes are stable; messages are for people, and name the value and the limit. */
 export type ReasonCode =
-  /** The trade, or a number or name in it, is not one: NaN, negative, empty, missing. Nothing of it was judged. */
+  /** Something of it is missing or out of its range, such as NaN or an empty name. */
   | 'INVALID_INPUT'
   /** The policy may no longer be believed, or none has come yet: no entries. */
   | 'POLICY_STALE'
@@ -35,8 +35,23 @@ export interface Decision {
   readonly version: Version;
 }
 
+/** What speaks against it so far. Nothing is undefined, so that what is allowed allocates nothing. */
+export type Found = Reason[] | undefined;
+
 const NOTHING: readonly Reason[] = Object.freeze([]);
 
 export function approve(version: Version): Decision {
   return Object.freeze({ allowed: true, reasons: NOTHING, version });
+}
+
+/** What a view answers. Its approval is one object, made once. */
+export function decide({ approval }: { readonly approval: Decision }, found: Found): Decision {
+  return found === undefined ? approval : { allowed: false, reasons: found, version: approval.version };
+}
+
+export function add(found: Found, code: ReasonCode, message: string): Reason[] {
+  const reason = { code, message };
+  if (found === undefined) return [reason];
+  found.push(reason);
+  return found;
 }

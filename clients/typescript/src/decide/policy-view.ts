@@ -39,14 +39,9 @@ export interface PolicyView {
 
 /** @param before Shares its sets where the policies share the lists, as two do of which one is folded onto the other. */
 export function createView(policy: Policy, version: Version, before?: PolicyView): PolicyView {
-  return Object.freeze({
-    version,
+  return makeView({
     isStale: false,
     tradingState: readTradingState(policy.tradingState),
-    riskMode: readRiskMode(policy.riskMode),
-    maxRiskPerTrade: policy.maxRiskPerTrade,
-    maxPositions: policy.maxPositions,
-    globalMinConfidence: policy.globalMinConfidence,
     allowedStrategies:
       before?.policy.allowedStrategies === policy.allowedStrategies
         ? before.allowedStrategies
@@ -55,11 +50,33 @@ export function createView(policy: Policy, version: Version, before?: PolicyView
       before?.policy.allowedSymbols === policy.allowedSymbols
         ? before.allowedSymbols
         : new Set(policy.allowedSymbols),
+    policy,
+    approval: approve(version),
+  });
+}
+
+type Parts = Pick<
+  PolicyView,
+  'isStale' | 'tradingState' | 'allowedStrategies' | 'allowedSymbols' | 'policy' | 'approval'
+>;
+
+/** All views are made here, so that the engine sees one shape and gates stay quick. */
+function makeView({ isStale, tradingState, policy, approval, ...sets }: Parts): PolicyView {
+  return Object.freeze({
+    version: approval.version,
+    isStale,
+    tradingState,
+    riskMode: readRiskMode(policy.riskMode),
+    maxRiskPerTrade: policy.maxRiskPerTrade,
+    maxPositions: policy.maxPositions,
+    globalMinConfidence: policy.globalMinConfidence,
+    allowedStrategies: sets.allowedStrategies,
+    allowedSymbols: sets.allowedSymbols,
     oppRankings: policy.oppRankings,
     modelVersions: policy.modelVersions,
     overrides: policy.overrides,
     policy,
-    approval: approve(version),
+    approval,
   });
 }
 
@@ -72,7 +89,7 @@ export function staleView(view: PolicyView): PolicyView {
   if (stale === undefined) {
     const halted = view.tradingState === TradingState.HALTED;
     const tradingState = halted ? TradingState.HALTED : TradingState.REDUCE_ONLY;
-    stale = Object.freeze({ ...view, isStale: true, tradingState });
+    stale = makeView({ ...view, isStale: true, tradingState });
     staleViews.set(view, stale);
   }
   return stale;
