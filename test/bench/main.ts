@@ -6,6 +6,7 @@ import { type Bench, FULL, QUICK } from './bench.js';
 import { startLoadGenerator } from './load/load-generator.js';
 import { measureEtcd } from './parts/etcd.js';
 import { measureFanOut } from './parts/fan-out.js';
+import { measureGates } from './parts/gates.js';
 import { measureGet } from './parts/get.js';
 import { measureWithH2load } from './parts/h2load.js';
 import { measurePatch } from './parts/patch.js';
@@ -24,6 +25,7 @@ const PARTS = [
   measureFanOut,
   measureStop,
   measureRankings,
+  measureGates,
   measureEtcd,
 ];
 
