@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,39 +9,22 @@ import { startBuiltServer } from '../support/built-server.js';
 import { closeAfterEach } from '../support/closing.js';
 import { plainPostgres } from '../support/postgres.js';
 import { plainRedis } from '../support/redis.js';
+import { type Outcome, runNode } from '../support/run-node.js';
 import { type ServerProcess } from '../support/server.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 
 const FOLDER = fileURLToPath(new URL('../../clients/typescript/examples/', import.meta.url));
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const EXAMPLES = readdirSync(FOLDER).filter((file) => file.endsWith('.ts'));
 const PAGE = 60;
 
-interface Run {
-  readonly code: number | null;
-  readonly output: string;
-}
-
-async function runNode(args: readonly string[], settings: Record<string, string> = {}): Promise<Run> {
-  const inherited = Object.entries(process.env).filter(([name]) => !/^(POLICY|QT)_/.test(name));
-  const env = { ...Object.fromEntries(inherited), ...settings };
-  const child = spawn(process.execPath, args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  }
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, output };
-}
-
 /** @param number What the file's name begins with. */
-function runExample(number: number, settings: Record<string, string>, args: string[] = []): Promise<Run> {
+function runExample(number: number, settings: Record<string, string>, args: string[] = []): Promise<Outcome> {
   const file = EXAMPLES.find((name) => name.startsWith(`${number}-`)) ?? `${number}-`;
   return runNode(['--import=tsx', join(FOLDER, file), ...args], settings);
 }
 
 /** Every line must be in the output, in this order. */
-function expectLines({ code, output }: Run, lines: readonly (string | RegExp)[]): void {
+function expectLines({ code, output }: Outcome, lines: readonly (string | RegExp)[]): void {
   let rest = output;
   for (const line of lines) {
     const at = typeof line === 'string' ? rest.indexOf(line) : rest.search(line);
@@ -76,7 +57,7 @@ describe('the examples', () => {
       );
     });
 
-    const run = (number: number): Promise<Run> => runExample(number, { POLICY_ADDR: server.address });
+    const run = (number: number): Promise<Outcome> => runExample(number, { POLICY_ADDR: server.address });
 
     it('1 sets up a first policy, and the second time finds it', async () => {
       const lines = [
