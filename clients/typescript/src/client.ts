@@ -57,7 +57,7 @@ import { type Current, type NotModified, type RestoreResult, type WriteResult } 
 import { Session } from './session.js';
 import { systemTiming } from './timing.js';
 import { type Version } from './version.js';
-import { PolicyWatch } from './watch/policy-watch.js';
+import { PolicyWatch, type WatchContext } from './watch/policy-watch.js';
 
 /** What all write requests have in common. */
 interface WriteRequest {
@@ -83,6 +83,7 @@ type WriteResponse = Omit<UpdateResponse, 'maskedFields'> & { maskedFields?: str
 export class PolicyClient implements AsyncDisposable {
   readonly #namespace: string;
   readonly #name: string;
+  readonly #deadlineMs: number;
   readonly #metadata = new Metadata();
   readonly #channels: Channels;
   readonly #operations = new Operations();
@@ -94,7 +95,7 @@ export class PolicyClient implements AsyncDisposable {
     checkNames('PolicyClient', 'option', options, OPTIONS.client);
     this.#namespace = readNamespace(options.namespace);
     this.#name = options.name ?? '';
-    const deadlineMs = readDeadline(options.deadlineMs ?? 5_000);
+    this.#deadlineMs = readDeadline(options.deadlineMs ?? 5_000);
     const token = readToken(options.token);
     if (token !== undefined) this.#metadata.set('authorization', `Bearer ${token}`);
     if (this.#name !== '') this.#metadata.set('x-policy-client', this.#name);
@@ -103,7 +104,7 @@ export class PolicyClient implements AsyncDisposable {
       metadata: this.#metadata,
       channels: this.#channels,
       operations: this.#operations,
-      deadlineMs,
+      deadlineMs: this.#deadlineMs,
       timing: systemTiming,
     });
   }
@@ -248,15 +249,7 @@ export class PolicyClient implements AsyncDisposable {
    * PERMISSION_DENIED, …).
    */
   watch<F extends FieldName = never>(options: WatchOptions<F> = {}): PolicyWatch<F> {
-    return new PolicyWatch(options, {
-      namespace: this.#namespace,
-      name: this.#name,
-      metadata: this.#metadata,
-      channels: this.#channels,
-      operations: this.#operations,
-      session: this.#session,
-      timing: systemTiming,
-    });
+    return new PolicyWatch(options, this.#watchContext());
   }
 
   /**
@@ -265,8 +258,8 @@ export class PolicyClient implements AsyncDisposable {
    * `close`; closed with the client it counts as lost until its lease has ended.
    */
   live(options: LiveOptions = {}): LivePolicy {
-    checkNames('live', 'option', options, OPTIONS.live);
-    return new LivePolicy();
+    const live = new LivePolicy(options, { ...this.#watchContext(), deadlineMs: this.#deadlineMs });
+    return live;
   }
 
   /** Ends everything under way: calls reject with `CLIENT_CLOSED`, watches end. */
@@ -277,6 +270,18 @@ export class PolicyClient implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
+  }
+
+  #watchContext(): WatchContext {
+    return {
+      namespace: this.#namespace,
+      name: this.#name,
+      metadata: this.#metadata,
+      channels: this.#channels,
+      operations: this.#operations,
+      session: this.#session,
+      timing: systemTiming,
+    };
   }
 
   async #get(options: GetOptions, deadline: number): Promise<Current | NotModified> {

@@ -1,4 +1,5 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 
 import { readNames } from './names.js';
 import { type Held } from './options.js';
@@ -9,8 +10,8 @@ import { Delivery } from './proto.js';
 const MAX_DEADLINE_MS = 24 * 24 * 3600 * 1000;
 
 /** @throws RangeError unless it is a positive number of milliseconds; more than 24 days are cut to that. */
-export function readDeadline(ms: number): number {
-  if (!(ms > 0)) throw new RangeError(`deadlineMs must be a positive number of milliseconds, not ${ms}`);
+export function readDeadline(ms: number, name = 'deadlineMs'): number {
+  if (!(ms > 0)) throw new RangeError(`${name} must be a positive number of milliseconds, not ${ms}`);
   return Math.min(ms, MAX_DEADLINE_MS);
 }
 
@@ -72,6 +73,20 @@ const DELIVERIES: ReadonlyMap<string, Delivery> = new Map([
   ['patches', Delivery.PATCHES],
   ['snapshots', Delivery.SNAPSHOTS],
 ]);
+
+/** @throws TypeError for another text. */
+export function readWhenAway(whenAway: unknown = 'reject'): 'reject' | 'serve-stale' {
+  if (whenAway === 'reject' || whenAway === 'serve-stale') return whenAway;
+  throw new TypeError(`whenAway must be 'reject' or 'serve-stale', not ${JSON.stringify(whenAway)}`);
+}
+
+/** @throws TypeError outside what servers accept. */
+export function readInstance(instance: unknown): string {
+  if (instance === undefined)
+    return `${hostname().slice(0, 64)}:${process.pid}:${randomBytes(4).toString('hex')}`;
+  if (typeof instance === 'string' && instance !== '' && instance.length <= 128) return instance;
+  throw new TypeError('instance must be a text of 1 to 128 characters');
+}
 
 /** @throws RangeError outside what servers accept. */
 export function readPageSize(size = 0): number {

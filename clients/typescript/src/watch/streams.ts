@@ -10,6 +10,7 @@ import { type Timing } from '../timing.js';
 import { type Version } from '../version.js';
 import { type WatchEvent } from './events.js';
 import { type Follower, Gap } from './follower.js';
+import { reach } from './reach.js';
 import { receive } from './receive.js';
 
 /** Trying again cannot help. */
@@ -26,6 +27,9 @@ const FINAL: ReadonlySet<StatusName> = new Set([
 /** A connection is given up after this many heartbeat intervals without a message. */
 const PATIENCE = 2.5;
 
+/** A host that takes connections has this many times as long to get to them. */
+const BUSY = 5;
+
 /** What streams need of their client. */
 export interface StreamsContext {
   readonly metadata: Metadata;
@@ -38,10 +42,12 @@ export interface StreamsPlan {
   readonly route: Route;
   readonly heartbeatMs: number;
   readonly backoff?: Backoff;
-  /** How long a connection may take to come about. Default: until the stream counts as silent. */
+  /** How long a host may take to answer at all. Default: until the stream counts as silent. */
   readonly connectMs?: number;
   /** The request for a stream that goes on after a version, or begins with a snapshot no older than one. */
   readonly request: (from: Pick<WatchRequest, 'after' | 'minVersion'>) => WatchRequest;
+  /** A stream is over, whether anything came or not. */
+  readonly ended?: () => void;
 }
 
 /** A message that continues what was held. */
@@ -63,6 +69,8 @@ export class Streams {
   #reconnects = 0;
   #gaps = 0;
   #failure: PolicyStoreError | undefined;
+  /** Addresses that did not answer in time. */
+  readonly #slow = new Set<string>();
 
   constructor(follower: Follower, plan: StreamsPlan, context: StreamsContext) {
     this.#follower = follower;
@@ -93,7 +101,7 @@ export class Streams {
   /** Throws what trying again cannot help, and the signal's reason when it aborts. */
   async *follow(signal: AbortSignal): AsyncGenerator<Arrival, never, undefined> {
     const { operations, session, timing } = this.#context;
-    const { route, backoff } = this.#plan;
+    const { route, backoff, ended } = this.#plan;
     /** The server's idea of what follows did not fit. */
     let unfit = false;
     for (let failures = 0; ; failures += 1) {
@@ -116,6 +124,7 @@ export class Streams {
             event: event && replaces ? { ...event, resync: true } : event,
           };
           replaces = false;
+          if (isFirst) this.#slow.delete(channel.address);
           isFirst = false;
           unfit = false;
           failures = 0;
@@ -137,6 +146,7 @@ export class Streams {
         }
       } finally {
         stream.end();
+        ended?.();
       }
       channel.leave();
       this.#reconnects += 1;
@@ -155,17 +165,31 @@ export class Streams {
     // Without `after` the stream begins with a snapshot: of nothing older than what was seen before.
     const minVersion = after ? undefined : session.atLeast(this.#follower.version);
     const open = () => channel.policy.watch(request({ after, minVersion }), metadata);
-    const timer =
-      connectMs === undefined
-        ? undefined
-        : setTimeout(() => {
-            if (channel.policy.getChannel().getConnectivityState(false) === connectivityState.READY) return;
-            stream.abort(new PolicyStoreError('UNAVAILABLE', `no connection after ${connectMs} ms`));
-          }, connectMs);
+    const stopWaiting =
+      connectMs === undefined ? undefined : await this.#limitConnecting(channel, connectMs, stream);
     try {
       yield* receive(open, heartbeatMs * PATIENCE, stream.signal);
     } finally {
-      clearTimeout(timer);
+      stopWaiting?.();
     }
+  }
+
+  /**
+   * A host that is cut off is tried again and again, so as to find out soon when it is back. One that is only busy, as a
+   * server is to which all clients come at once, is given time: trying again would make it worse.
+   */
+  async #limitConnecting(channel: Channel, connectMs: number, stream: Operation): Promise<() => void> {
+    const { address, policy } = channel;
+    const isSlow = this.#slow.has(address);
+    if (isSlow) await reach(address, connectMs, stream.signal);
+    const limitMs = isSlow ? BUSY * connectMs : connectMs;
+    const timer = setTimeout(() => {
+      if (policy.getChannel().getConnectivityState(false) === connectivityState.READY) return;
+      this.#slow.add(address);
+      stream.abort(new PolicyStoreError('UNAVAILABLE', `${address}: no connection after ${limitMs} ms`));
+    }, limitMs);
+    return () => {
+      clearTimeout(timer);
+    };
   }
 }
