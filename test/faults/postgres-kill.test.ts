@@ -131,13 +131,12 @@ describe('two servers whose PostgreSQL is killed under writes', function () {
 
     const folded = foldLog(log.map(({ patch }) => patch!)).at(-1);
     expect(canonical(policyOf(policy))).to.equal(canonical(folded));
-    const states = new Map<string, string>();
     for (const [i, { watches }] of replicas.entries()) {
       expect(answers[i]!.version).to.deep.equal(version);
       expect(canonical(answers[i]!.policy)).to.equal(canonical(policy));
       for (const messages of watches) {
         await until(async () => messages.at(-1)?.version?.revision === version!.revision);
-        const held = foldMessages(messages, states);
+        const held = foldMessages(messages);
         expect(held.version).to.equal(`${version!.epoch}:${version!.revision}`);
         expect(canonical(held.policy)).to.equal(canonical(folded));
       }
