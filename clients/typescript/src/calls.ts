@@ -5,7 +5,7 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 
-import { type Channel, type Channels } from './channels.js';
+import { type Channel, type Channels, type Route } from './channels.js';
 import { Doubt } from './doubt.js';
 import { PolicyStoreError } from './errors.js';
 import { type Operations } from './operations.js';
@@ -58,16 +58,22 @@ export class Calls {
     return this.#context.timing.now() + readDeadline(options.deadlineMs ?? this.#context.deadlineMs);
   }
 
-  /** Calls the address that works. */
-  async anywhere<R>(options: CallOptions, deadline: number, effect: Effect, start: StartCall<R>): Promise<R> {
-    const { channels, operations, timing } = this.#context;
+  /** Calls the address that works. @param route Which addresses there are. Default: all. */
+  async anywhere<R>(
+    options: CallOptions,
+    deadline: number,
+    effect: Effect,
+    start: StartCall<R>,
+    route: Route = this.#context.channels,
+  ): Promise<R> {
+    const { operations, timing } = this.#context;
     const operation = operations.begin(options.signal);
     const { signal } = operation;
     const safe = effect !== 'write-once';
     const doubt = effect === 'read' ? undefined : new Doubt(safe);
     try {
-      const attempt = (timeoutMs: number) => this.#attempt(channels.use(), timeoutMs, signal, start, doubt);
-      return await retry(attempt, { deadline, addresses: channels.size, safe, signal, timing });
+      const attempt = (timeoutMs: number) => this.#attempt(route.use(), timeoutMs, signal, start, doubt);
+      return await retry(attempt, { deadline, addresses: route.size, safe, signal, timing });
     } catch (error) {
       throw error === signal.reason ? error : (doubt?.judge(error) ?? error);
     } finally {

@@ -80,6 +80,14 @@ export class Channels implements Route {
     return { size: this.size, use: () => this.#channel(cursor.index, cursor) };
   }
 
+  /** The connections to these addresses only. */
+  among(addresses: readonly string[]): Route {
+    const chosen = this.#addresses.flatMap((address, index) => (addresses.includes(address) ? [index] : []));
+    const next = (index: number) => chosen[(chosen.indexOf(index) + 1) % chosen.length] ?? 0;
+    const cursor = { index: chosen[0] ?? 0, next };
+    return { size: chosen.length, use: () => this.#channel(cursor.index, cursor) };
+  }
+
   /** Every address. */
   all(): Channel[] {
     return this.#addresses.map((_, index) => this.#channel(index, this.#cursor));

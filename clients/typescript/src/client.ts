@@ -3,10 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { Metadata } from '@grpc/grpc-js';
 
 import { Calls, type StartCall } from './calls.js';
-import { Channels } from './channels.js';
+import { Channels, type Route } from './channels.js';
 import { readDuration } from './duration.js';
 import { readEnum } from './enums.js';
 import { PolicyStoreError } from './errors.js';
+import { FleetClient } from './fleet/fleet-client.js';
+import { type Receipt } from './fleet/receipt.js';
 import { type HistoryEntry, type PastPolicy, readEntry, readPages } from './history.js';
 import { writeHistoryQuery, writeMoment } from './history-query.js';
 import { type PatchInput, type PolicyInput, writePatch, writePolicy } from './input.js';
@@ -23,6 +25,7 @@ import {
   OPTIONS,
   type OverrideOptions,
   type RollbackOptions,
+  type WaitOptions,
   type WatchOptions,
   type WriteOptions,
 } from './options.js';
@@ -44,6 +47,7 @@ import {
   View,
 } from './proto.js';
 import {
+  checkWaitFor,
   readAddresses,
   readDeadline,
   readNamespace,
@@ -53,7 +57,13 @@ import {
   readRollbackFields,
   readToken,
 } from './read-options.js';
-import { type Current, type NotModified, type RestoreResult, type WriteResult } from './results.js';
+import {
+  type Current,
+  type NotModified,
+  type Received,
+  type RestoreResult,
+  type WriteResult,
+} from './results.js';
 import { Session } from './session.js';
 import { systemTiming } from './timing.js';
 import { type Version } from './version.js';
@@ -89,6 +99,8 @@ export class PolicyClient implements AsyncDisposable {
   readonly #operations = new Operations();
   readonly #session = new Session();
   readonly #calls: Calls;
+  readonly #lives = new Set<LivePolicy>();
+  readonly #fleet: FleetClient;
 
   /** Connects when first needed. @throws TypeError or RangeError for an option that cannot be used. */
   constructor(options: ClientOptions = {}) {
@@ -107,6 +119,7 @@ export class PolicyClient implements AsyncDisposable {
       deadlineMs: this.#deadlineMs,
       timing: systemTiming,
     });
+    this.#fleet = new FleetClient({ namespace: this.#namespace, calls: this.#calls, timing: systemTiming });
   }
 
   /**
@@ -132,13 +145,15 @@ export class PolicyClient implements AsyncDisposable {
   /** Replaces the whole policy in one step. */
   async update(policy: PolicyInput, options: WriteOptions = {}): Promise<WriteResult> {
     const request = { ...this.#writeRequest(options), policy: writePolicy(policy) };
-    return this.#write(options, request, (channel, ...call) => channel.policy.update(request, ...call));
+    const call: StartCall<WriteResponse> = (channel, ...rest) => channel.policy.update(request, ...rest);
+    return this.#received(await this.#write(options, request, call), options);
   }
 
   /** Changes the named fields and leaves the rest. */
   async patch(patch: PatchInput, options: WriteOptions = {}): Promise<WriteResult> {
     const request = { ...this.#writeRequest(options), patch: writePatch(patch) };
-    return this.#write(options, request, (channel, ...call) => channel.policy.patch(request, ...call));
+    const call: StartCall<WriteResponse> = (channel, ...rest) => channel.policy.patch(request, ...rest);
+    return this.#received(await this.#write(options, request, call), options);
   }
 
   /** Returns to a preset; without one, to the server's own defaults. Lists and dictionaries become empty. */
@@ -147,7 +162,8 @@ export class PolicyClient implements AsyncDisposable {
       ...this.#writeRequest(options),
       preset: readEnum('the preset', 'Preset', Preset, preset),
     };
-    return this.#write(options, request, (channel, ...call) => channel.policy.reset(request, ...call));
+    const call: StartCall<WriteResponse> = (channel, ...rest) => channel.policy.reset(request, ...rest);
+    return this.#received(await this.#write(options, request, call), options);
   }
 
   /**
@@ -159,7 +175,8 @@ export class PolicyClient implements AsyncDisposable {
     checkNames('rollback', 'option', options, OPTIONS.rollback);
     const { fields, ...rest } = options;
     const request = { ...this.#writeRequest(rest), ...readRevision(to), fields: readRollbackFields(fields) };
-    return this.#write(rest, request, (channel, ...call) => channel.policy.rollback(request, ...call));
+    const call: StartCall<WriteResponse> = (channel, ...args) => channel.policy.rollback(request, ...args);
+    return this.#received(await this.#write(rest, request, call), options);
   }
 
   /**
@@ -180,12 +197,18 @@ export class PolicyClient implements AsyncDisposable {
       requestId: readOverrideId(options.requestId),
       validateOnly: false,
     };
+    const waitApplied = options.waitApplied ?? input.waitApplied;
+    checkWaitFor(waitApplied);
     const answers = await this.#calls.everywhere<OverrideResponse, TakenOverride>(
       options,
       (channel, ...call) => channel.policy.override(request, ...call),
       (response) => ({ response, version: this.#seen(response.version, response.override?.pending) }),
     );
-    return readOutcomes(answers);
+    const result = readOutcomes(answers);
+    const outcome = result.pending ? 'pending' : 'committed';
+    const took = result.addresses.filter((each) => each.outcome === outcome).map(({ address }) => address);
+    // Only those that took it know of one that is pending.
+    return this.#received(result, { ...options, waitApplied }, this.#channels.among(took));
   }
 
   /**
@@ -200,7 +223,7 @@ export class PolicyClient implements AsyncDisposable {
       request,
       (channel, ...call) => channel.policy.restore(request, ...call),
     );
-    return { version, patch, replayed, policy };
+    return this.#received({ version, patch, replayed, policy }, options);
   }
 
   /**
@@ -255,20 +278,41 @@ export class PolicyClient implements AsyncDisposable {
   /**
    * The policy in memory: `live.current` is what holds now. It connects at once, follows every change, tells the server
    * what this program runs, and has its lease renewed by that; past the lease `live.current` denies entries. It ends with
-   * `close`; closed with the client it counts as lost until its lease has ended.
+   * `live.close()`; where the client is closed without that, it counts as lost until its lease has ended.
    */
   live(options: LiveOptions = {}): LivePolicy {
-    const live = new LivePolicy(options, { ...this.#watchContext(), deadlineMs: this.#deadlineMs });
+    const live = new LivePolicy(options, {
+      ...this.#watchContext(),
+      deadlineMs: this.#deadlineMs,
+      closed: () => this.#lives.delete(live),
+    });
+    this.#lives.add(live);
     return live;
   }
 
-  /** Ends everything under way: calls reject with `CLIENT_CLOSED`, watches end. */
+  /** Who runs what: `client.fleet.list({ components: ['executor'] })`. */
+  get fleet(): Pick<FleetClient, 'list'> {
+    return this.#fleet;
+  }
+
+  /**
+   * Waits until a version has been applied: `receipt.appliedEverywhere`, or else who has not (`outstanding`, `missing`) and
+   * in how long they are safe. It resolves at the latest when the time is over, and rejects only where no server answers.
+   */
+  async waitApplied(version: Version, options: WaitOptions = {}): Promise<Receipt> {
+    checkNames('waitApplied', 'option', options, OPTIONS.wait);
+    return this.#fleet.waitApplied(version, options, options.signal);
+  }
+
+  /** Ends everything under way: calls reject with `CLIENT_CLOSED`, watches and live policies end. */
   close(): void {
     this.#operations.close();
     this.#channels.close();
   }
 
+  /** As `close`, after the live policies were closed. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#lives].map((live) => live.close()));
     this.close();
   }
 
@@ -317,6 +361,7 @@ export class PolicyClient implements AsyncDisposable {
 
   #writeRequest(options: WriteOptions): WriteRequest {
     checkNames('a write', 'option', options, OPTIONS.write);
+    checkWaitFor(options.waitApplied);
     return {
       namespace: this.#namespace,
       expectedVersion: options.expectedVersion,
@@ -341,6 +386,25 @@ export class PolicyClient implements AsyncDisposable {
       replayed: response.replayed,
       policy: response.policy && readPolicy(response.policy),
     };
+  }
+
+  /** Adds the receipt, where one was asked for. What is done is done: nothing that happens here makes it fail. */
+  async #received<T extends { readonly version: Version }>(
+    result: T,
+    { waitApplied, validateOnly = false, signal }: WriteOptions,
+    route?: Route,
+  ): Promise<T & Received> {
+    if (!waitApplied || validateOnly) return result;
+    try {
+      const receipt = await this.#fleet.waitApplied(result.version, waitApplied, signal, route);
+      return { ...result, receipt };
+    } catch (error) {
+      if (error instanceof PolicyStoreError) return { ...result, receiptError: error };
+      const aborted = new PolicyStoreError('CANCELLED', 'the wait for the receipt was aborted', {
+        cause: error,
+      });
+      return { ...result, receiptError: aborted };
+    }
   }
 
   #seen(version: Version | undefined, pending?: boolean): Version {

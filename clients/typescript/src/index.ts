@@ -7,6 +7,7 @@ export { type Risk, validateRisk } from './decide/risk.js';
 export { approveSignal, type Signal } from './decide/signal.js';
 export { authorizeTrade, type Entry, type Reduction, type Trade } from './decide/trade.js';
 export { type FieldViolation, PolicyStoreError, type StatusName } from './errors.js';
+export { type FleetClient } from './fleet/fleet-client.js';
 export { type Fleet, type FleetMember, type MissingMembers, type Receipt } from './fleet/receipt.js';
 export { foldPatch } from './fold.js';
 export { type FieldChange, type HistoryEntry, type PastPolicy } from './history.js';
@@ -55,7 +56,13 @@ export {
   TradingState,
   View,
 } from './proto.js';
-export { type Current, type NotModified, type RestoreResult, type WriteResult } from './results.js';
+export {
+  type Current,
+  type NotModified,
+  type Received,
+  type RestoreResult,
+  type WriteResult,
+} from './results.js';
 export { formatVersion, parseVersion, type Version } from './version.js';
 export { type Cause, type WatchEvent } from './watch/events.js';
 export { type PolicyWatch } from './watch/policy-watch.js';

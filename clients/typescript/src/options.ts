@@ -51,6 +51,8 @@ export interface WriteOptions extends CallOptions {
   readonly requestId?: string | undefined;
   /** Run every check and answer the would-be policy; commit nothing. */
   readonly validateOnly?: boolean | undefined;
+  /** Wait, once it is written, until it has been applied: the result then has a `receipt`. Default: do not wait. */
+  readonly waitApplied?: WaitFor | undefined;
 }
 
 export interface RollbackOptions extends WriteOptions {
@@ -61,6 +63,8 @@ export interface RollbackOptions extends WriteOptions {
 export interface OverrideOptions extends CallOptions {
   /** Makes retries safe, also those of a restarted program that kept the id. Default: a new one for each call. */
   readonly requestId?: string | undefined;
+  /** As of a write. May also stand beside the reason. */
+  readonly waitApplied?: WaitFor | undefined;
 }
 
 /** A change must match all that are given. */
@@ -165,6 +169,7 @@ const WRITE = {
   reason: true,
   requestId: true,
   validateOnly: true,
+  waitApplied: true,
   ...CALL,
 } satisfies Names<WriteOptions>;
 
@@ -180,7 +185,10 @@ export const OPTIONS = {
   get: names<GetOptions>({ view: true, ifVersionNot: true, minVersion: true, fresh: true, ...CALL }),
   write: names<WriteOptions>(WRITE),
   rollback: names<RollbackOptions>({ fields: true, ...WRITE }),
-  override: names<OverrideOptions>({ requestId: true, ...CALL }),
+  override: names<OverrideOptions>({ requestId: true, waitApplied: true, ...CALL }),
+  selection: names<Selection>({ components: true, instances: true }),
+  waitFor: names<WaitFor>({ timeoutMs: true, components: true, instances: true }),
+  wait: names<WaitOptions>({ timeoutMs: true, components: true, instances: true, signal: true }),
   call: names<CallOptions>(CALL),
   history: names<HistoryOptions>({
     actor: true,

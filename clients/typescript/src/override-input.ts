@@ -2,6 +2,7 @@ import { writeDuration } from './duration.js';
 import { namesOf } from './enums.js';
 import { checkFits, isInt32, scalarChecks, type ScalarInput } from './fits.js';
 import { checkNames, readNames } from './names.js';
+import { type WaitFor } from './options.js';
 import { type Limits, type OverrideRequest, RiskMode, TradingState } from './proto.js';
 import { readOverrideName } from './read-options.js';
 
@@ -28,13 +29,15 @@ export interface OverrideInput {
   readonly reason: string;
   /** After how many milliseconds it ends by itself, at most ten years. Default: never. */
   readonly ttlMs?: number | undefined;
+  /** Wait, once it is in force, until it has been applied: the result then has a `receipt`. Default: do not wait. */
+  readonly waitApplied?: WaitFor | undefined;
 }
 
 type Written = Pick<OverrideRequest, 'name' | 'limits' | 'reason' | 'ttl'>;
 
 /** @throws TypeError for what the types forbid, PolicyStoreError where the wire has no room for a value. */
 export function writeOverride(input: OverrideInput): Written {
-  checkNames('the override', 'field', input, ['name', 'limits', 'reason', 'ttlMs']);
+  checkNames('the override', 'field', input, ['name', 'limits', 'reason', 'ttlMs', 'waitApplied']);
   const { name, limits, reason, ttlMs } = input;
   if (typeof reason !== 'string') throw new TypeError('an override needs a reason, as a text');
   if (limits !== undefined) checkNames('limits', 'field', limits, LIMITS);

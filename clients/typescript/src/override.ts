@@ -2,11 +2,12 @@ import { type Answer } from './calls.js';
 import { isOutcomeUnknown, isRefusal } from './doubt.js';
 import { PolicyStoreError } from './errors.js';
 import { type Override, type OverrideResponse, PolicyPatch } from './proto.js';
+import { type Received } from './results.js';
 import { isTransient } from './retry.js';
 import { type Version } from './version.js';
 
 /** What came of an override: in force on every address that took it. */
-export interface OverrideResult {
+export interface OverrideResult extends Received {
   /** The state after the override; while it is pending, the one that it is in force on. */
   readonly version: Version;
   /** What is in force under the name. Unset: a retry of an override that was restored meanwhile. */

@@ -1,10 +1,10 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 
-import { readNames } from './names.js';
-import { type Held } from './options.js';
+import { checkNames, readNames } from './names.js';
+import { type Held, OPTIONS, type Selection, type WaitFor } from './options.js';
 import { type FieldName } from './policy.js';
-import { Delivery } from './proto.js';
+import { Delivery, type Selector } from './proto.js';
 
 /** 24 days. Beyond 2^31 ms a timer overflows and fires at once, and on its way to the server a deadline is rounded up. */
 const MAX_DEADLINE_MS = 24 * 24 * 3600 * 1000;
@@ -86,6 +86,25 @@ export function readInstance(instance: unknown): string {
     return `${hostname().slice(0, 64)}:${process.pid}:${randomBytes(4).toString('hex')}`;
   if (typeof instance === 'string' && instance !== '' && instance.length <= 128) return instance;
   throw new TypeError('instance must be a text of 1 to 128 characters');
+}
+
+/** @throws RangeError outside what servers accept. */
+export function readTimeout(ms = 1_000): number {
+  if (!(ms >= 0 && ms <= 60_000)) throw new RangeError(`timeoutMs must be 0 to 60000, not ${ms}`);
+  return ms;
+}
+
+/** @throws TypeError for a text where a list belongs. */
+export function readSelection({ components, instances }: Selection): Selector {
+  return { components: readNames('components', components), instances: readNames('instances', instances) };
+}
+
+/** @throws TypeError, RangeError before anything is written that is then waited for in vain. */
+export function checkWaitFor(wait: WaitFor | undefined): void {
+  if (wait === undefined) return;
+  checkNames('waitApplied', 'option', wait, OPTIONS.waitFor);
+  readTimeout(wait.timeoutMs);
+  readSelection(wait);
 }
 
 /** @throws RangeError outside what servers accept. */

@@ -1,3 +1,5 @@
+import { type PolicyStoreError } from './errors.js';
+import { type Receipt } from './fleet/receipt.js';
 import { type Policy } from './policy.js';
 import { type PolicyPatch } from './proto.js';
 import { type Version } from './version.js';
@@ -22,7 +24,15 @@ export interface NotModified extends Believable {
   readonly policy: undefined;
 }
 
-export interface WriteResult {
+/** What came of waiting for a change to be applied; only where the call was asked to. */
+export interface Received {
+  /** Who has applied it. Unset where no server said so in time, or nothing was written (`validateOnly`). */
+  readonly receipt?: Receipt | undefined;
+  /** Why there is no receipt. The change is made all the same. */
+  readonly receiptError?: PolicyStoreError | undefined;
+}
+
+export interface WriteResult extends Received {
   /** The state after the write; with validateOnly or an empty patch, the current one. */
   readonly version: Version;
   /** What really changed. Empty: nothing did, and nothing was committed. */
@@ -35,7 +45,7 @@ export interface WriteResult {
   readonly policy: Policy | undefined;
 }
 
-export interface RestoreResult {
+export interface RestoreResult extends Received {
   /** The state after the restore; with validateOnly, the current one. */
   readonly version: Version;
   /** What changed for executors. Empty: other overrides hold it, or the base is as tight. */

@@ -39,6 +39,7 @@ export interface LiveContext extends StreamsContext {
   readonly name: string;
   readonly channels: Channels;
   readonly deadlineMs: number;
+  readonly closed: () => void;
 }
 
 interface LiveStream extends WatcherStream {
@@ -49,6 +50,7 @@ interface LiveStream extends WatcherStream {
 /** The policy in memory, kept up to date and believed only as long as a server vouches for it; see PolicyClient.live. */
 export class LivePolicy implements AsyncDisposable {
   readonly #timing: Timing;
+  readonly #closed: () => void;
   readonly #lease = new Lease();
   /** One of the two is current. */
   #fresh = NO_POLICY;
@@ -92,6 +94,7 @@ export class LivePolicy implements AsyncDisposable {
     const timeoutMs = readDeadline(options.listenerTimeoutMs ?? 5_000, 'listenerTimeoutMs');
     this.#servesStale = readWhenAway(options.whenAway) === 'serve-stale';
     this.#timing = timing;
+    this.#closed = context.closed;
     this.#route = channels.scatter(() => timing.random());
     const request = (from: Pick<WatchRequest, 'after' | 'minVersion'>): WatchRequest => ({
       ...from,
@@ -382,6 +385,7 @@ export class LivePolicy implements AsyncDisposable {
     const late = this.#timing.sleep(LAST_WRITE_MS, patience.signal).catch(() => undefined);
     await Promise.race([this.#lastKnownGood?.close(), late]);
     patience.abort();
+    this.#closed();
   }
 }
 

@@ -83,10 +83,7 @@ function parse(line: string): Partial<Record<string, string>> {
   }
 }
 
-function checksum(
-  { format, namespace, version, savedAt }: About,
-  bytes: Uint8Array,
-): string {
+function checksum({ format, namespace, version, savedAt }: About, bytes: Uint8Array): string {
   const about = JSON.stringify([format, namespace, version, savedAt]);
   return createHash('sha256').update(about).update(bytes).digest('hex');
 }
