@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.js';
+import { createEnding, type Ending } from './ending.js';
 import type { Followed, Head, LogEntry, StoreUnavailable } from './store.js';
 
 /** Following a store by asking it whenever a bell rings: whoever commits, or hears of a commit, wakes the followers. */
@@ -79,7 +80,7 @@ export function createBellFollow(readAfter: ReadAfter, polling?: Polling): BellF
         bell.throwIfBroken();
         bell.reset();
         const reading = readAfter(namespace, at, !confirmed);
-        const page = await (reading instanceof Promise ? Promise.race([reading, bell.ended]) : reading);
+        const page = await (reading instanceof Promise ? bell.ending.race(reading) : reading);
         if (page === undefined || over()) break;
         bell.throwIfBroken();
         if (page === 'gap') {
@@ -124,7 +125,7 @@ interface Bell {
   readonly ring: () => void;
   /** Rings, and lets go of a read that is under way. */
   readonly end: () => void;
-  readonly ended: Promise<undefined>;
+  readonly ending: Ending;
   /** Rings for the last time: its follow must end. */
   break(error: Error): void;
   throwIfBroken(): void;
@@ -138,10 +139,7 @@ function createBell(): Bell {
   let rung = false;
   let broken: Error | undefined;
   let waiting: (() => void) | undefined;
-  let settle: (nothing: undefined) => void = () => undefined;
-  const ended = new Promise<undefined>((resolve) => {
-    settle = resolve;
-  });
+  const ending = createEnding();
   function ring(): void {
     rung = true;
     waiting?.();
@@ -150,10 +148,10 @@ function createBell(): Bell {
   return {
     ring,
     end() {
-      settle(undefined);
+      ending.end();
       ring();
     },
-    ended,
+    ending,
     break(error) {
       broken = error;
       ring();

@@ -7,7 +7,7 @@ import {
   type RevisionRange,
 } from '../store.js';
 import { type LogRow, parseEntry } from './rows.js';
-import type { Session } from './session.js';
+import type { Rows, Session } from './session.js';
 
 const OLDEST = 'SELECT oldest FROM policystore_heads WHERE namespace = $1';
 const PAGE = 'SELECT * FROM policystore_page($1, $2, $3, $4, $5)';
@@ -19,16 +19,16 @@ export async function changesFrom(
   namespace: string,
   { from, to, newestFirst = false }: RevisionRange,
 ): Promise<LogEntry[] | Compacted> {
-  const { rows } = await session.query<LogRow>(newestFirst ? PAGE_DOWN : PAGE, [
+  const { rows } = (await session.query(newestFirst ? PAGE_DOWN : PAGE, [
     namespace,
     from,
     Math.min(to, Number.MAX_SAFE_INTEGER),
     MAX_PAGE_ENTRIES,
     MAX_PAGE_BYTES,
-  ]);
+  ])) as Rows<LogRow>;
   if (!newestFirst && from <= to) {
     // Asked after the page: what is trimmed meanwhile would be missing from it.
-    const found = await session.query<{ oldest: string }>(OLDEST, [namespace]);
+    const found = (await session.query(OLDEST, [namespace])) as Rows<{ oldest: string }>;
     const oldest = Number(found.rows[0]?.oldest ?? 1);
     if (from < oldest) return { kind: 'compacted', oldest };
   }

@@ -9,17 +9,21 @@ import {
   type Head,
   type LogBounds,
   type NewEntry,
+  StoreUnavailable,
 } from '../store.js';
 import { toJsonb } from './jsonb.js';
 import { type LogRow, parseEntries, parseHead } from './rows.js';
-import type { Session } from './session.js';
+import type { Rows, Session } from './session.js';
 
 const COMMIT = {
   name: 'policystore_commit',
   text: 'SELECT * FROM policystore_commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)',
 };
 
-/** Runs one commit, in one statement that is a transaction of its own. */
+/**
+ * Runs one commit, in one statement that is a transaction of its own.
+ * @throws StoreUnavailable where PostgreSQL says it was committed, and warns that a synchronous standby may lack it
+ */
 export async function commitOn(
   session: Session,
   namespace: string,
@@ -29,7 +33,7 @@ export async function commitOn(
 ): Promise<Committed | Conflict> {
   const { sets, deletes } = foldWrites(entries);
   const { maxEntries, maxBytes, maxAgeMs } = bounds;
-  const { rows } = await session.query<LogRow>(COMMIT, [
+  const rows = await withoutWarning(session, [
     ...[namespace, expected.id, expected.revision],
     ...[entries.map(({ epoch }) => epoch), entries.map(({ revision }) => revision)],
     ...[entries.map(({ id }) => id), entries.map(({ body }) => toBuffer(body))],
@@ -45,6 +49,22 @@ export async function commitOn(
   const missed = parseEntries(rows);
   const whole = missed.at(-1)?.id === head.id && continues(expected, missed);
   return { kind: 'conflict', missed: whole ? missed.map(toLogEntry) : 'reload' };
+}
+
+/** PostgreSQL warns of nothing else in a commit than that it no longer waits for a synchronous standby. */
+async function withoutWarning(session: Session, values: unknown[]): Promise<LogRow[]> {
+  let warning: string | undefined;
+  const hear = ({ message }: { readonly message?: string | undefined }): void => {
+    warning ??= message ?? '';
+  };
+  session.on('notice', hear);
+  try {
+    const { rows } = (await session.query(COMMIT, values)) as Rows<LogRow>;
+    if (warning === undefined) return rows;
+    throw new StoreUnavailable(`The outcome is unknown, for PostgreSQL warns: ${warning}`, { sent: true });
+  } finally {
+    session.off('notice', hear);
+  }
 }
 
 /** Without a copy; the driver takes no other bytes. */

@@ -1,4 +1,4 @@
-import type { Session } from './session.js';
+import type { Rows, Session } from './session.js';
 
 interface Settings {
   readonly fsync: string;
@@ -7,9 +7,9 @@ interface Settings {
 
 /** What of a server's settings may cost acknowledged changes, one sentence each, in words for the operator. */
 export async function durabilityWarnings(session: Session, where: string): Promise<string[]> {
-  const { rows } = await session.query<Settings>(
+  const { rows } = (await session.query(
     "SELECT current_setting('fsync') AS fsync, current_setting('full_page_writes') AS pages",
-  );
+  )) as Rows<Settings>;
   const warnings: string[] = [];
   if (rows[0]?.fsync === 'off') {
     warnings.push(

@@ -1,9 +1,12 @@
 import type { Clock } from '../../clock.js';
 import type { Page } from '../bell-follow.js';
 import { continues, toLogEntry } from '../chain.js';
-import { GENESIS, type Head, MAX_PAGE_BYTES, MAX_PAGE_ENTRIES } from '../store.js';
+import { GENESIS, type Head, MAX_PAGE_ENTRIES } from '../store.js';
 import { type LogRow, parseEntries, parseHead } from './rows.js';
-import type { Session } from './session.js';
+import type { Rows, Session } from './session.js';
+
+/** Small enough for a slow line, over which bytes go as hexadecimal digits, and a lease that waits for the last page. */
+const PAGE_BYTES = 1024 * 1024;
 
 const AFTER = { name: 'policystore_after', text: 'SELECT * FROM policystore_after($1, $2, $3, $4)' };
 
@@ -15,12 +18,12 @@ export async function pageAfter(
   clock: Clock,
 ): Promise<Page | 'gap'> {
   const askedAt = clock.now();
-  const { rows } = await session.query<LogRow>(AFTER, [
+  const { rows } = (await session.query(AFTER, [
     namespace,
     after.revision,
     MAX_PAGE_ENTRIES,
-    MAX_PAGE_BYTES,
-  ]);
+    PAGE_BYTES,
+  ])) as Rows<LogRow>;
   const row = rows.find(({ kind }) => kind !== 'entry');
   const head = row === undefined ? GENESIS : parseHead(row);
   const entries = parseEntries(rows);

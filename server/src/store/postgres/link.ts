@@ -2,6 +2,7 @@ import { type ClientConfig, Pool, type PoolClient } from 'pg';
 
 import type { Clock } from '../../clock.js';
 import { StoreUnavailable } from '../store.js';
+import { createEnding } from '../ending.js';
 import { type Address, addressText } from '../server-url.js';
 import { endsConnection, isCrowded, storeError } from './refusal.js';
 import { prepareSession, type Session } from './session.js';
@@ -9,10 +10,10 @@ import { prepareSession, type Session } from './session.js';
 /** Some connections to whichever server takes the writes. */
 export interface Link {
   /**
-   * Runs `use` on a connection of its own. If it fails, or is not done within `timeoutMs`, that connection is given up.
+   * Runs `use` on a connection of its own, which is given up if that fails.
    * @throws StoreUnavailable (`sent` only once `use` began), StoreUnusable
    */
-  run<T>(use: (session: Session) => Promise<T>, timeoutMs: number): Promise<T>;
+  run<T>(use: (session: Session) => Promise<T>): Promise<T>;
   /** Breaks every connection; what is under way fails with StoreUnavailable. The link stays closed. */
   close(): void;
 }
@@ -27,8 +28,10 @@ export interface LinkOptions {
   readonly max: number;
   /** How long a connection may take to open, or to come free, in milliseconds. */
   readonly openTimeoutMs: number;
-  /** How long the server may run one statement, in milliseconds. */
-  readonly statementTimeoutMs: number;
+  /** How long the answer to one statement may take, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Hears in which schema a new connection works, and throws where that will not do. */
+  readonly onSchema: (schema: string, where: string) => void;
   /** What a connection that listens is told, at any time. */
   readonly onNotification?: (payload: string) => void;
   /** A connection was lost while nobody used it. */
@@ -37,6 +40,7 @@ export interface LinkOptions {
 
 interface CheckedOut {
   readonly client: PoolClient;
+  readonly session: Session;
   readonly from: Pool;
   /** The server, in words. */
   readonly server: string;
@@ -49,20 +53,13 @@ const BUSY = 'timeout exceeded when trying to connect';
 const LATE = 'Connection terminated due to connection timeout';
 
 export function createLink(options: LinkOptions): Link {
-  const { addresses, login, clock, max, openTimeoutMs, statementTimeoutMs } = options;
-  const prepared = new WeakSet<PoolClient>();
+  const { addresses, login, clock, max, openTimeoutMs, timeoutMs } = options;
+  const sessions = new WeakMap<PoolClient, Session>();
   const busy = new Set<PoolClient>();
   let turn = 0;
   let pool = openPool();
-  let closed = false;
-  let close: () => void = () => undefined;
   // Who waits for a connection need not wait for it to open, or to come free.
-  const closing = new Promise<never>((_, reject) => {
-    close = () => {
-      reject(closedError());
-    };
-  });
-  closing.catch(() => undefined);
+  const ending = createEnding();
 
   function where(): string {
     return `PostgreSQL at ${addressText(addressAt(addresses, turn))}`;
@@ -89,28 +86,35 @@ export function createLink(options: LinkOptions): Link {
 
   /** Where one connection was lost, the others are no better: new ones are opened, to the next server if `isElsewhere`. */
   function giveUp(failed: Pool, isElsewhere: boolean): void {
-    if (failed !== pool || closed) return;
+    if (failed !== pool || ending.isOver) return;
     if (isElsewhere) turn += 1;
     pool = openPool();
     void failed.end();
   }
 
-  /** Calls `work` and ends the connection if that takes too long. */
-  async function within<T>(client: PoolClient, timeoutMs: number, work: () => Promise<T>): Promise<T> {
-    let isLate = false as boolean;
-    const cancel = clock.after(timeoutMs, () => {
-      isLate = true;
-      breakOff(client);
-    });
-    busy.add(client);
-    try {
-      return await work();
-    } catch (error) {
-      throw isLate ? lateError(timeoutMs, error) : error;
-    } finally {
-      busy.delete(client);
-      cancel();
-    }
+  /** A statement that takes too long ends the connection. */
+  function sessionOf(client: PoolClient): Session {
+    return {
+      async query(statement, values, patienceMs = timeoutMs) {
+        if (ending.isOver) throw closedError();
+        let isLate = false as boolean;
+        const cancel = clock.after(patienceMs, () => {
+          isLate = true;
+          breakOff(client);
+        });
+        busy.add(client);
+        try {
+          return await client.query(statement, values);
+        } catch (error) {
+          throw isLate ? lateError(patienceMs, error) : error;
+        } finally {
+          busy.delete(client);
+          cancel();
+        }
+      },
+      on: (event, hear) => client.on(event, hear),
+      off: (event, hear) => client.off(event, hear),
+    };
   }
 
   async function checkOut(): Promise<CheckedOut> {
@@ -120,11 +124,11 @@ export function createLink(options: LinkOptions): Link {
       let client: PoolClient | undefined;
       try {
         client = await connect(from);
-        await prepare(client, server);
-        return { client, from, server };
+        const session = await prepare(client, server);
+        return { client, session, from, server };
       } catch (error) {
         client?.release(true);
-        if (closed) throw closedError();
+        if (ending.isOver) throw closedError();
         if (error instanceof Error && error.message === BUSY) {
           // Who waited for one that was given up meanwhile waits for a new one.
           if (from !== pool) continue;
@@ -138,33 +142,39 @@ export function createLink(options: LinkOptions): Link {
     }
   }
 
-  async function prepare(client: PoolClient, server: string): Promise<void> {
-    if (prepared.has(client)) return;
-    await within(client, openTimeoutMs, () => prepareSession(client, server, statementTimeoutMs));
-    prepared.add(client);
+  async function prepare(client: PoolClient, server: string): Promise<Session> {
+    const known = sessions.get(client);
+    if (known) return known;
+    const session = sessionOf(client);
+    const schema = await prepareSession(session, server, { timeoutMs, openTimeoutMs });
+    options.onSchema(schema, server);
+    sessions.set(client, session);
+    return session;
   }
 
   async function connect(from: Pool): Promise<PoolClient> {
     const connecting = from.connect();
     try {
-      return await Promise.race([connecting, closing]);
+      const client = await ending.race(connecting);
+      if (client !== undefined) return client;
     } catch (error) {
-      connecting.then(
-        (client) => {
-          client.release(true);
-        },
-        () => undefined,
-      );
       throw error instanceof Error && error.message === LATE ? lateError(openTimeoutMs, error) : error;
     }
+    connecting.then(
+      (late) => {
+        late.release(true);
+      },
+      () => undefined,
+    );
+    throw closedError();
   }
 
   return {
-    async run(use, timeoutMs) {
-      if (closed) throw closedError();
-      const { client, from, server } = await checkOut();
+    async run(use) {
+      if (ending.isOver) throw closedError();
+      const { client, session, from, server } = await checkOut();
       try {
-        const result = await within(client, timeoutMs, () => use(client));
+        const result = await use(session);
         client.release();
         return result;
       } catch (error) {
@@ -175,8 +185,8 @@ export function createLink(options: LinkOptions): Link {
       }
     },
     close() {
-      closed = true;
-      close();
+      if (ending.isOver) return;
+      ending.end();
       for (const client of busy) breakOff(client);
       void pool.end();
     },

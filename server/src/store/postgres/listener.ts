@@ -6,9 +6,8 @@ export interface ListenerOptions {
   /** One connection of its own, whose notifications somebody takes. */
   readonly link: Link;
   readonly clock: Clock;
-  /** How often it is seen to that the connection still listens, in milliseconds; and how long that may take. */
+  /** How often it is seen to that the connection still listens, in milliseconds. */
   readonly everyMs: number;
-  readonly timeoutMs: number;
   /** It listens anew, or cannot: what was told meanwhile is missed. */
   readonly onChange: () => void;
 }
@@ -24,7 +23,7 @@ export interface Listener {
  * what fails is only tried again.
  */
 export function startListener(options: ListenerOptions): Listener {
-  const { link, clock, everyMs, timeoutMs, onChange } = options;
+  const { link, clock, everyMs, onChange } = options;
   const listening = new WeakSet<Session>();
   let stopped = false;
   let cancel = (): void => undefined;
@@ -36,7 +35,7 @@ export function startListener(options: ListenerOptions): Listener {
       if (listening.has(session)) return;
       listening.add(session);
       onChange();
-    }, timeoutMs);
+    });
   }
 
   function repeat(): void {

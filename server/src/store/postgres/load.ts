@@ -1,7 +1,7 @@
-import { type ChainedEntry, toLogEntry } from '../chain.js';
-import { MAX_PAGE_BYTES, MAX_PAGE_ENTRIES, type Checkpoint, type RecentBounds } from '../store.js';
+import { newestChain } from '../chain.js';
+import type { Checkpoint, RecentBounds } from '../store.js';
 import { type LogRow, parseEntry, parseHead } from './rows.js';
-import type { Session } from './session.js';
+import type { Rows, Session } from './session.js';
 
 interface HeadRow extends Pick<LogRow, 'epoch' | 'revision' | 'id' | 'commit_time'> {
   readonly interrupted: boolean;
@@ -33,40 +33,24 @@ async function read(
   namespace: string,
   bounds: RecentBounds,
 ): Promise<Checkpoint | undefined> {
-  const [row] = (await session.query<HeadRow>(HEAD, [namespace])).rows;
+  const [row] = ((await session.query(HEAD, [namespace])) as Rows<HeadRow>).rows;
   if (!row) return undefined;
-  const { rows } = await session.query<{ field: string; value: string }>(FIELDS, [namespace]);
+  const { rows } = (await session.query(FIELDS, [namespace])) as Rows<{ field: string; value: string }>;
   const head = parseHead(row);
   return {
     head,
     commitTime: Number(row.commit_time),
     fields: new Map(rows.map(({ field, value }) => [field, value])),
-    recent: await readRecent(session, namespace, head.revision, bounds),
+    recent: await newestChain(head, bounds, async (before, { maxEntries, maxBytes }) => {
+      const page = (await session.query(OLDER, [
+        namespace,
+        before - 1,
+        maxEntries,
+        maxBytes,
+      ])) as Rows<LogRow>;
+      return page.rows.map(parseEntry);
+    }),
     now: Number(row.now),
     interrupted: row.interrupted,
   };
-}
-
-/** The newest entries within the bounds, ascending. */
-async function readRecent(
-  session: Session,
-  namespace: string,
-  newest: number,
-  bounds: RecentBounds,
-): Promise<Checkpoint['recent']> {
-  const recent: ChainedEntry[] = [];
-  let bytes = 0;
-  for (;;) {
-    const { rows } = await session.query<LogRow>(OLDER, [
-      namespace,
-      (recent.at(-1)?.revision ?? newest + 1) - 1,
-      Math.min(bounds.maxEntries - recent.length, MAX_PAGE_ENTRIES),
-      Math.min(bounds.maxBytes - bytes, MAX_PAGE_BYTES),
-    ]);
-    for (const entry of rows.map(parseEntry)) {
-      recent.push(entry);
-      bytes += entry.body.byteLength;
-    }
-    if (rows.length === 0) return recent.reverse().map(toLogEntry);
-  }
 }

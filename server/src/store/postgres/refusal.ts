@@ -83,9 +83,12 @@ export function endsConnection(error: unknown): boolean {
   return !(error instanceof DatabaseError) || isLast(error) || error.code === READ_ONLY;
 }
 
-/** Whether the connection ended with it; also where the server speaks a language that hides that. */
-function isLast({ severity }: DatabaseError): boolean {
-  return severity !== 'ERROR';
+/**
+ * Whether the connection ended with it; also where the server speaks a language that hides that, or a pooler says with a
+ * mere error that it lost the server.
+ */
+function isLast({ severity, code = '' }: DatabaseError): boolean {
+  return severity !== 'ERROR' || /^(?:08|57P|58)/.test(code);
 }
 
 /** Whether the server has no room for one more connection, which says nothing about those that are open. */

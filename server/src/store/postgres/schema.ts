@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 import { StoreUnusable } from '../store.js';
 import { incomplete, migrationError } from './refusal.js';
-import type { Session } from './session.js';
+import type { Rows, Session } from './session.js';
 
 /** Append-only: the file `N-name.sql` takes a schema from version N - 1 to N. */
 const MIGRATIONS = readMigrations(new URL('migrations/', import.meta.url));
@@ -10,8 +10,18 @@ const MIGRATIONS = readMigrations(new URL('migrations/', import.meta.url));
 /** Of the advisory lock under which one server at a time migrates; "PlSt" in ASCII. */
 const LOCK = 0x506c5374;
 
-/** Without one of them, the others are of no use. */
+/** What the store's statements name. Without one of them, the others are of no use. */
 const TABLES = ['policystore_heads', 'policystore_fields', 'policystore_log', 'policystore_replicas'];
+const FUNCTIONS = [
+  'policystore_is_interrupted',
+  'policystore_page',
+  'policystore_page_down',
+  'policystore_after',
+  'policystore_commit',
+];
+
+/** Making the tables may wait for another server that makes them, in milliseconds. */
+const PATIENCE_MS = 30_000;
 
 /**
  * Brings the schema to this program's version, in one transaction; where it is there already, needs no right to change
@@ -22,13 +32,13 @@ const TABLES = ['policystore_heads', 'policystore_fields', 'policystore_log', 'p
  */
 export async function migrate(session: Session, where: string): Promise<void> {
   if ((await versionOf(session, where)) === MIGRATIONS.length) {
-    await checkTables(session, where);
+    await checkWhole(session, where);
     return;
   }
   await session.query('BEGIN');
   // Who waits for another server that migrates waits as long as that takes.
   await session.query('SET LOCAL statement_timeout = 0');
-  await session.query('SELECT pg_advisory_xact_lock($1)', [LOCK]);
+  await session.query('SELECT pg_advisory_xact_lock($1)', [LOCK], PATIENCE_MS);
   try {
     await applyMigrations(session, where);
   } catch (error) {
@@ -47,16 +57,18 @@ async function applyMigrations(session: Session, where: string): Promise<void> {
   const from = await versionOf(session, where);
   for (const [i, sql] of MIGRATIONS.entries()) {
     if (i < from) continue;
-    await session.query(sql);
+    await session.query(sql, undefined, PATIENCE_MS);
     await session.query('INSERT INTO policystore_migrations (version) VALUES ($1)', [i + 1]);
   }
 }
 
-async function checkTables(session: Session, where: string): Promise<void> {
-  const { rows } = await session.query<{ name: string }>(
-    'SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NULL',
-    [TABLES],
-  );
+async function checkWhole(session: Session, where: string): Promise<void> {
+  const { rows } = (await session.query(
+    `SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NULL
+     UNION ALL
+     SELECT name FROM unnest($2::text[]) AS name WHERE to_regproc(name) IS NULL`,
+    [TABLES, FUNCTIONS],
+  )) as Rows<{ name: string }>;
   if (rows.length > 0) throw incomplete(where, rows.map(({ name }) => name).join(', '));
 }
 

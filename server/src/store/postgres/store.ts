@@ -2,7 +2,7 @@ import type { ClientConfig } from 'pg';
 
 import { systemClock, type Clock } from '../../clock.js';
 import { createBellFollow } from '../bell-follow.js';
-import { type LogBounds, type PolicyStore, StoreUnavailable } from '../store.js';
+import { type LogBounds, type PolicyStore, StoreUnavailable, StoreUnusable } from '../store.js';
 import { changesFrom } from './changes.js';
 import { commitOn } from './commit.js';
 import { durabilityWarnings } from './durability.js';
@@ -26,16 +26,12 @@ export interface PostgresStoreOptions {
 
 /** Commits have connections of their own, so that no read holds them up. */
 const MAX_WRITERS = 10;
+/** Those who ask what is new have theirs, so that who reads history does not keep a lease from being confirmed. */
+const MAX_FOLLOWERS = 2;
 const MAX_READERS = 4;
 
 /** Reads move up to MAX_PAGE_BYTES and more, and nobody's write waits for them. */
 const READ_PATIENCE = 5;
-
-/** Making the tables may wait for another server that makes them. */
-const MIGRATION_PATIENCE = 30;
-
-/** The server gives a statement up before the connection is given up, and then surely has not done it. */
-const STATEMENT_SHARE = 0.8;
 
 /**
  * A store in PostgreSQL. What others commit is heard of by NOTIFY, and found by asking even where that is lost.
@@ -52,6 +48,7 @@ export function createPostgresStore(
   const where = `PostgreSQL, database ${target.database}`;
   const writers = link(MAX_WRITERS, timeoutMs);
   const readers = link(MAX_READERS, readTimeoutMs);
+  const askers = link(MAX_FOLLOWERS, readTimeoutMs);
   const ears = link(1, timeoutMs, {
     onNotification(namespace) {
       followers.wake(namespace);
@@ -61,16 +58,17 @@ export function createPostgresStore(
     },
   });
   const followers = createBellFollow(
-    (namespace, after) => use(readers, (session) => pageAfter(session, namespace, after, clock), timeoutMs),
+    (namespace, after) => use(askers, (session) => pageAfter(session, namespace, after, clock)),
     { clock, everyMs: pollMs },
   );
   let schema: Promise<void> | undefined;
+  let home: string | undefined;
   let listener: Listener | undefined;
   let closed = false;
 
   function link(
     max: number,
-    statementTimeoutMs: number,
+    answerMs: number,
     hears: Pick<LinkOptions, 'onNotification' | 'onLost'> = {},
   ): Link {
     return createLink({
@@ -79,15 +77,26 @@ export function createPostgresStore(
       clock,
       max,
       openTimeoutMs: timeoutMs,
-      statementTimeoutMs: Math.ceil(STATEMENT_SHARE * statementTimeoutMs),
+      timeoutMs: answerMs,
+      onSchema: stayHome,
       ...hears,
     });
+  }
+
+  /** Tables that are made anew in another schema would hide those that are there, and what they hold. */
+  function stayHome(found: string, server: string): void {
+    home ??= found;
+    if (found === home) return;
+    throw new StoreUnusable(
+      `The search_path at ${server} now leads to the schema ${found} instead of ${home}, which is gone or no longer the ` +
+        "user's to use: give it back, or restart the servers to begin in the other one",
+    );
   }
 
   /** The tables are made before the first use, and again after they were found missing. */
   function prepared(): Promise<void> {
     schema ??= readers
-      .run((session) => migrate(session, where), MIGRATION_PATIENCE * timeoutMs)
+      .run((session) => migrate(session, where))
       .catch((error: unknown) => {
         schema = undefined;
         if (!(error instanceof StoreUnavailable)) throw error;
@@ -97,11 +106,11 @@ export function createPostgresStore(
     return schema;
   }
 
-  async function use<T>(by: Link, work: (session: Session) => Promise<T>, patienceMs: number): Promise<T> {
+  async function use<T>(by: Link, work: (session: Session) => Promise<T>): Promise<T> {
     if (closed) throw closedError();
     await prepared();
     try {
-      return await by.run(work, patienceMs);
+      return await by.run(work);
     } catch (error) {
       if (error instanceof NoSchema) schema = undefined;
       throw error;
@@ -115,7 +124,6 @@ export function createPostgresStore(
         link: ears,
         clock,
         everyMs: pollMs,
-        timeoutMs,
         onChange: () => {
           followers.wakeAll();
         },
@@ -124,25 +132,23 @@ export function createPostgresStore(
   }
 
   return {
-    connect: () => use(readers, (session) => durabilityWarnings(session, where), readTimeoutMs),
-    load: (namespace, recent) =>
-      use(readers, (session) => loadFrom(session, namespace, recent), readTimeoutMs),
+    connect: () => use(readers, (session) => durabilityWarnings(session, where)),
+    load: (namespace, recent) => use(readers, (session) => loadFrom(session, namespace, recent)),
     commit: (namespace, expected, entries) =>
-      use(writers, (session) => commitOn(session, namespace, expected, entries, bounds), timeoutMs),
-    changes: (namespace, range) =>
-      use(readers, (session) => changesFrom(session, namespace, range), readTimeoutMs),
+      use(writers, (session) => commitOn(session, namespace, expected, entries, bounds)),
+    changes: (namespace, range) => use(readers, (session) => changesFrom(session, namespace, range)),
     follow(namespace, after, signal) {
       if (!closed) listen();
       return followers.follow(namespace, after, signal);
     },
     announce: (namespace, summary, ttlMs) =>
-      use(readers, (session) => announceOn(session, namespace, summary, ttlMs), readTimeoutMs),
-    announced: (namespace) => use(readers, (session) => announcedOn(session, namespace), readTimeoutMs),
+      use(readers, (session) => announceOn(session, namespace, summary, ttlMs)),
+    announced: (namespace) => use(readers, (session) => announcedOn(session, namespace)),
     close() {
       closed = true;
       followers.end();
       listener?.stop();
-      for (const each of [writers, readers, ears]) each.close();
+      for (const each of [writers, readers, askers, ears]) each.close();
       return Promise.resolve();
     },
   };
@@ -155,9 +161,9 @@ function loginOf({ user, password, database, options, tls }: PostgresTarget): Cl
     password: () => password,
     database,
     application_name: 'policystore',
-    options: options || ' ',
+    ...(options === '' ? hidden('PGOPTIONS', { options: ' ' }) : { options }),
+    ...hidden('PGREPLICATION', { replication: 'false' }),
     sslnegotiation: 'postgres',
-    ...{ replication: 'false' },
     ssl: tls !== undefined && {
       rejectUnauthorized: tls.verify !== 'none',
       ...(tls.ca === undefined ? {} : { ca: tls.ca }),
@@ -166,4 +172,9 @@ function loginOf({ user, password, database, options, tls }: PostgresTarget): Cl
       ...(tls.verify === 'full' ? {} : { checkServerIdentity: () => undefined }),
     },
   };
+}
+
+/** What keeps the driver from a variable of the environment. Where there is none it is left out, for poolers refuse it. */
+function hidden(variable: string, login: object): object {
+  return process.env[variable] === undefined ? {} : login;
 }

@@ -1,12 +1,6 @@
 import { addressText } from '../server-url.js';
-import { type ChainedEntry, toLogEntry } from '../chain.js';
-import {
-  MAX_PAGE_BYTES,
-  MAX_PAGE_ENTRIES,
-  StoreUnusable,
-  type Checkpoint,
-  type RecentBounds,
-} from '../store.js';
+import { newestChain, onePage } from '../chain.js';
+import { StoreUnusable, type Checkpoint, type RecentBounds } from '../store.js';
 import { fieldName } from './fields.js';
 import { logAhead } from './refusal.js';
 import { parseEntries, parseHead, parseList, parsePairs, parseText } from './replies.js';
@@ -20,40 +14,23 @@ export async function loadFrom(
   bounds: RecentBounds,
   timeoutMs: number,
 ): Promise<Checkpoint | undefined> {
-  const first = await runReader(
-    connection,
-    LOAD,
-    keys,
-    [...pageBounds(bounds.maxEntries, bounds.maxBytes), connection.runId],
-    timeoutMs,
-  );
+  const { maxEntries, maxBytes } = onePage(bounds);
+  const first = await runReader(connection, LOAD, keys, [maxEntries, maxBytes, connection.runId], timeoutMs);
   const [hash, newest, now, interrupted] = parseList(first);
   const values = parsePairs(hash);
   const head = parseHead(values.get('@epoch'), values.get('@revision') ?? 0, values.get('@head'));
-  let page = parseEntries(newest);
+  const page = parseEntries(newest);
   if (page[0] && page[0].revision > head.revision) {
     throw new StoreUnusable(logAhead(`Redis at ${addressText(connection.address)}`));
   }
   if (head.revision === 0) return undefined;
 
-  const recent: ChainedEntry[] = [];
-  let bytes = 0;
-  // Each entry names the one before it; a revision does not, since a new epoch may leave some out.
-  let wanted = head.id;
-  const add = (entry: ChainedEntry): boolean => {
-    bytes += entry.body.byteLength;
-    const fits = recent.length < bounds.maxEntries && bytes <= bounds.maxBytes;
-    if (!fits || entry.id !== wanted) return false;
-    recent.push(entry);
-    wanted = entry.previous;
-    return true;
-  };
-  while (page.length > 0 && page.every(add) && recent.length < bounds.maxEntries) {
-    const limits = pageBounds(bounds.maxEntries - recent.length, bounds.maxBytes - bytes);
-    const args = ['XREVRANGE', `(${recent.at(-1)?.revision ?? 0}-0`, '-', ...limits];
+  const recent = await newestChain(head, bounds, async (before, room) => {
+    if (before > head.revision) return page;
+    const args = ['XREVRANGE', `(${before}-0`, '-', room.maxEntries, room.maxBytes];
     const reply = await runReader(connection, RANGE, keys, args, timeoutMs);
-    page = parseEntries(parseList(reply)[2]);
-  }
+    return parseEntries(parseList(reply)[2]);
+  });
 
   const fields = new Map<string, string>();
   for (const [stored, value] of values) {
@@ -64,12 +41,8 @@ export async function loadFrom(
     head,
     commitTime: Number(parseText(values.get('@time'))),
     fields,
-    recent: recent.reverse().map(toLogEntry),
+    recent,
     now: Number(parseText(now)),
     interrupted: interrupted === 1,
   };
-}
-
-function pageBounds(maxEntries: number, maxBytes: number): [entries: number, bytes: number] {
-  return [Math.min(maxEntries, MAX_PAGE_ENTRIES), Math.min(maxBytes, MAX_PAGE_BYTES)];
 }
