@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { Logger } from 'pino';
@@ -61,7 +62,8 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   async function start(): Promise<void> {
     await reachStore(store, log, closing.signal);
     if (isClosing()) return;
-    engine = createEngine({ ...config, store, log: engineLog(config, grpc.address, log) });
+    const replica = { id: randomBytes(6).toString('hex'), address: grpc.address };
+    engine = createEngine({ ...config, store, replica, log: engineLog(config, grpc.address, log) });
     await engine.ready;
     if (!isClosing()) grpc.setServing(true);
   }

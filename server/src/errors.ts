@@ -11,6 +11,7 @@ export const ERRORS = {
   PAGE_TOKEN_INVALID: { grpc: status.INVALID_ARGUMENT, http: 400 },
   REVISION_UNKNOWN: { grpc: status.NOT_FOUND, http: 404 },
   REVISION_COMPACTED: { grpc: status.OUT_OF_RANGE, http: 410 },
+  WATCHER_UNKNOWN: { grpc: status.NOT_FOUND, http: 404 },
   OVERRIDE_UNKNOWN: { grpc: status.NOT_FOUND, http: 404 },
   OVERRIDE_LOOSENS: { grpc: status.FAILED_PRECONDITION, http: 409 },
   TOO_MANY_OVERRIDES: { grpc: status.FAILED_PRECONDITION, http: 409 },

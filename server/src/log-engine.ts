@@ -117,6 +117,13 @@ export function createEngineLog({ log, store, creationSettings, command }: Engin
           'it without an answer: put it in force at another one',
       );
     },
+    unannounced({ namespace, error }) {
+      log.warn(
+        { namespace, store },
+        `other servers no longer hear of this one: ${error.message.replace(/\.$/, '')}. They take those that watch here ` +
+          'for lost, and the leases of those run out.',
+      );
+    },
     failed({ namespace, error }) {
       log.error({ namespace, err: error }, 'the engine failed unexpectedly');
     },

@@ -25,6 +25,7 @@ import { createEngine } from '../../server/src/engine/engine.js';
 import type { OlderStore } from '../../server/src/engine/recovery.js';
 import type {
   Engine,
+  Expected,
   GetQuery,
   Namespace,
   OverrideAction,
@@ -50,6 +51,9 @@ export interface EngineSetup {
   readonly initial?: Policy;
   /** Default: heal. */
   readonly olderStore?: OlderStore;
+  /** Default: `replica` and a number of its own. */
+  readonly replica?: string;
+  readonly expected?: readonly Expected[];
   /** False: returns before the store was reached. */
   readonly ready?: boolean;
 }
@@ -58,7 +62,7 @@ export interface EngineSetup {
 export type LogLine =
   | { readonly event: 'loaded'; readonly version: string; readonly created: boolean }
   | { readonly event: 'changed'; readonly change: LoggedChange }
-  | { readonly event: 'storeLost'; readonly error: Error }
+  | { readonly event: 'storeLost' | 'unannounced'; readonly error: Error }
   | { readonly event: 'storeBack' }
   | { readonly event: 'reloaded'; readonly from: string; readonly to: string }
   | { readonly event: 'interrupted'; readonly from: string | undefined; readonly to: string }
@@ -98,9 +102,11 @@ export interface TestEngine {
 
 export type WriteParts = Partial<Omit<WriteRequest, 'action' | 'actor'>> & { readonly actor?: string };
 
+let replicas = 0;
+
 export async function startEngine(setup: EngineSetup = {}): Promise<TestEngine> {
   const { clock = systemClock, leaseMs = 10_000, initial = presetPolicy('default'), ready = true } = setup;
-  const { olderStore = 'heal' } = setup;
+  const { olderStore = 'heal', replica = `replica-${String(++replicas)}`, expected = [] } = setup;
   const store = setup.store ?? createMemoryStore(ROOMY, clock);
   const log: LogLine[] = [];
   const engine = createEngine({
@@ -111,6 +117,8 @@ export async function startEngine(setup: EngineSetup = {}): Promise<TestEngine> 
     initial,
     defaults: presets.default,
     olderStore,
+    replica: { id: replica, address: `${replica}:50051` },
+    expected,
     log: recordInto(log),
   });
   if (ready) await engine.ready;
@@ -335,6 +343,7 @@ function recordInto(log: LogLine[]): EngineLog {
     recovered: ({ namespace: _, ...event }) => log.push({ event: 'recovered', ...event }),
     overridePending: ({ override }) => log.push({ event: 'overridePending', override }),
     overrideLost: ({ override }) => log.push({ event: 'overrideLost', override }),
+    unannounced: ({ error }) => log.push({ event: 'unannounced', error }),
     failed: ({ error }) => log.push({ event: 'failed', error }),
   };
 }

@@ -14,6 +14,7 @@ import {
   BadValue,
   oneOf,
   parseAddress,
+  parseExpected,
   parseLease,
   parseLogAge,
   parseLogBytes,
@@ -37,6 +38,8 @@ export interface Config {
   readonly exposed: boolean;
   readonly namespaces: readonly string[];
   readonly leaseMs: number;
+  /** Who should watch and acknowledge, in every namespace. */
+  readonly expected: readonly { readonly component: string; readonly count: number }[];
   readonly defaults: Defaults;
   readonly initial: Policy;
   readonly log: LogOptions;
@@ -81,6 +84,7 @@ export function readConfig(argv: readonly string[], version: string, isTerminal:
   const olderStore = read('olderStore', oneOf(OLDER_STORE));
   const namespaces = read('namespaces', parseNamespaces);
   const leaseMs = read('lease', parseLease);
+  const expected = read('expected', parseExpected);
   const level = read('logLevel', oneOf(LOG_LEVELS));
   const format = read('logFormat', oneOf(LOG_FORMATS));
   const defaults = readDefaults(read);
@@ -95,6 +99,7 @@ export function readConfig(argv: readonly string[], version: string, isTerminal:
     olderStore === undefined ||
     namespaces === undefined ||
     leaseMs === undefined ||
+    expected === undefined ||
     level === undefined ||
     format === undefined ||
     defaults === undefined ||
@@ -110,6 +115,7 @@ export function readConfig(argv: readonly string[], version: string, isTerminal:
     exposed: !address.loopback,
     namespaces,
     leaseMs,
+    expected,
     defaults,
     initial,
     log: { level, format },

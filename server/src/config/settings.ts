@@ -92,6 +92,14 @@ const TABLE = {
     description: 'how long an answer may be believed after the store confirmed it; at least 1s',
     fallback: '10s',
   },
+  expected: {
+    env: 'POLICY_EXPECTED',
+    flag: '--expected',
+    placeholder: '<counts>',
+    group: POLICY,
+    description:
+      'components that should watch and acknowledge, and how many of each, such as executor:20,risk_guard:2; others are told who is missing',
+  },
   initial: {
     env: 'POLICY_INITIAL',
     flag: '--initial',

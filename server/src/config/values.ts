@@ -79,6 +79,23 @@ export function parseNamespaces(text: string): string[] {
   return distinct;
 }
 
+/** @returns how many there should be of each component; empty: nobody is expected. */
+export function parseExpected(text: string): { readonly component: string; readonly count: number }[] {
+  if (text === '') return [];
+  const parts = text.split(',').map((part) => part.trim());
+  const expected = parts.map((part) => {
+    const [, component = '', count = ''] = /^([\w.-]{1,128}):([1-9]\d{0,4})$/.exec(part) ?? [];
+    if (component !== '') return { component, count: Number(count) };
+    throw new BadValue(
+      `holds ${JSON.stringify(part)}; write component:count, such as executor:20,risk_guard:2: a name of up to 128 ` +
+        'letters, digits, _, . and -, and a number from 1 to 99999',
+    );
+  });
+  const twice = expected.find(({ component }, i) => expected.findIndex((e) => e.component === component) < i);
+  if (twice !== undefined) throw new BadValue(`names ${twice.component} twice`);
+  return expected;
+}
+
 export interface Address {
   /** As given, such as `127.0.0.1:50051` or `[::1]:50051`. */
   readonly text: string;

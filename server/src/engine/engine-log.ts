@@ -38,6 +38,8 @@ export interface EngineLog {
   overridePending(event: { namespace: string; override: Override }): void;
   /** The server stops while an override is pending: it is in force nowhere from now on. */
   overrideLost(event: { namespace: string; override: Override }): void;
+  /** Other replicas no longer hear of this one, and take its watchers for lost. Told once until they do. */
+  unannounced(event: { namespace: string; error: Error }): void;
   /** Something that must not happen. */
   failed(event: { namespace: string; error: unknown }): void;
 }

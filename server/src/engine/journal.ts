@@ -193,7 +193,7 @@ export class Journal {
   ): void {
     const { namespace, log } = this.#options;
     const before = this.#replica;
-    const replica = new Replica(found, before?.pending);
+    const replica = new Replica(found, before);
     this.#replica = replica;
     const version = formatVersion(found.head);
     const isNewEpoch = before?.head.epoch !== found.head.epoch;

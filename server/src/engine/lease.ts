@@ -53,7 +53,7 @@ export class Lease {
   }
 }
 
-function duration(ms: number): { seconds: number; nanos: number } {
+export function duration(ms: number): { seconds: number; nanos: number } {
   const seconds = Math.floor(ms / 1000);
   return { seconds, nanos: (ms - seconds * 1000) * 1_000_000 };
 }

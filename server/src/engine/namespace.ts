@@ -1,4 +1,10 @@
-import type { Version, View } from '@policystore/client/proto';
+import type {
+  AcknowledgeResponse,
+  ListWatchersResponse,
+  Version,
+  View,
+  WaitAppliedResponse,
+} from '@policystore/client/proto';
 
 import type { Clock } from '../clock.js';
 import type { Defaults } from '../domain/defaults.js';
@@ -6,6 +12,9 @@ import type { Policy } from '../domain/policy.js';
 import type { PolicyStore } from '../store/store.js';
 import { GetBytes } from './bytes/get-bytes.js';
 import type { EngineLog } from './engine-log.js';
+import { Fleet } from './fleet/fleet.js';
+import type { ReplicaIdentity } from './fleet/members.js';
+import { Roster } from './fleet/roster.js';
 import { Follower } from './follower.js';
 import { Expiry } from './expiry.js';
 import { History } from './history/history.js';
@@ -15,6 +24,9 @@ import { ReadBarrier } from './read-barrier.js';
 import type { OlderStore } from './recovery.js';
 import { StoreTime } from './store-time.js';
 import type {
+  Acknowledgement,
+  Expected,
+  FleetQuery,
   GetQuery,
   HistoryPage,
   HistoryQuery,
@@ -22,6 +34,7 @@ import type {
   Namespace,
   PastState,
   RevisionName,
+  WaitQuery,
   Watcher,
   WatchOptions,
   WatchSink,
@@ -40,6 +53,10 @@ export interface NamespaceOptions {
   /** What the namespace is created with. */
   readonly initial: Policy;
   readonly olderStore: OlderStore;
+  /** What this server is called among the replicas. */
+  readonly replica: ReplicaIdentity;
+  /** Who should be there. */
+  readonly expected: readonly Expected[];
   readonly log: EngineLog;
   readonly clock: Clock;
 }
@@ -52,6 +69,7 @@ export class ServedNamespace implements Namespace {
   readonly #writer: Writer;
   readonly #barrier: ReadBarrier;
   readonly #hub: WatchHub;
+  readonly #fleet: Fleet;
   readonly #follower: Follower;
   readonly #expiry: Expiry;
   readonly #history: History;
@@ -66,7 +84,10 @@ export class ServedNamespace implements Namespace {
     this.#getBytes = new GetBytes(lease);
     this.#writer = new Writer(parts);
     this.#barrier = new ReadBarrier({ ...parts, writer: this.#writer });
-    this.#hub = new WatchHub({ ...parts, barrier: this.#barrier });
+    const roster = new Roster(parts);
+    this.#hub = new WatchHub({ ...parts, barrier: this.#barrier, roster });
+    // Behind the hub, which tells the watchers of a change before anybody asks what they make of it.
+    this.#fleet = new Fleet({ ...parts, barrier: this.#barrier, roster });
     this.#follower = new Follower(parts);
     this.#history = new History(parts);
     this.#expiry = new Expiry({ ...parts, writer: this.#writer });
@@ -76,8 +97,9 @@ export class ServedNamespace implements Namespace {
     return this.#journal.loaded;
   }
 
-  start(): Promise<void> {
-    return this.#follower.start();
+  async start(): Promise<void> {
+    await this.#follower.start();
+    if (this.ready) this.#fleet.start();
   }
 
   current(view: View): Buffer {
@@ -108,12 +130,26 @@ export class ServedNamespace implements Namespace {
     return this.#hub.watch(options, sink);
   }
 
+  acknowledge(acknowledgement: Acknowledgement): AcknowledgeResponse {
+    return this.#fleet.acknowledge(acknowledgement);
+  }
+
+  watchers(query: FleetQuery): Promise<ListWatchersResponse> {
+    return this.#fleet.list(query);
+  }
+
+  waitApplied(query: WaitQuery, signal?: AbortSignal): Promise<WaitAppliedResponse> {
+    return this.#fleet.waitApplied(query, signal);
+  }
+
   /** Streams are told first; then what is queued is settled; then the store is let go. */
   async close(): Promise<void> {
     this.#hub.close();
+    const fleetClosed = this.#fleet.close();
     this.#expiry.close();
     await this.#writer.close();
     await this.#follower.close();
+    await fleetClosed;
   }
 
   /** What a rollback returns to. One that was committed is a replay, whatever the log still holds. */

@@ -41,6 +41,7 @@ export class Replica {
   #commitTime: number;
   #overrides: Overrides;
   #pending: readonly PendingOverride[];
+  #pendingSequence: number;
   #inForce: Overrides;
   #effective: Policy;
   readonly #effectiveBytes: PolicyBytes;
@@ -49,7 +50,8 @@ export class Replica {
   /** What readers of this replica saw since it is apart. */
   #apart: RecentChanges | undefined;
 
-  constructor(checkpoint: Checkpoint, pending: readonly PendingOverride[] = []) {
+  /** @param before The one that this replaces: what is pending stays so. */
+  constructor(checkpoint: Checkpoint, before?: Pick<Replica, 'pending' | 'pendingSequence'>) {
     this.#head = checkpoint.head;
     this.#commitTime = checkpoint.commitTime;
     const { policy, overrides } = readState(checkpoint);
@@ -58,7 +60,8 @@ export class Replica {
     this.#effectiveBytes = new PolicyBytes(() => this.#effective, this.baseBytes);
     this.#overrides = overrides;
     this.lineage = Lineage.of(checkpoint.fields);
-    this.#pending = pending;
+    this.#pending = before?.pending ?? [];
+    this.#pendingSequence = before?.pendingSequence ?? 0;
     const oldest = checkpoint.recent[0]?.revision ?? checkpoint.head.revision + 1;
     this.fieldRevisions = new FieldRevisions(oldest - 1);
     for (const entry of checkpoint.recent) this.#remember(decodeEntry(entry));
@@ -97,6 +100,11 @@ export class Replica {
 
   get pending(): readonly PendingOverride[] {
     return this.#pending;
+  }
+
+  /** How often what is pending changed without a change of the log. */
+  get pendingSequence(): number {
+    return this.#pendingSequence;
   }
 
   /** The overrides of the log and those that are pending. */
@@ -184,6 +192,7 @@ export class Replica {
     const before = { ...this.#effective };
     this.#isPlain = false;
     this.#pending = pending;
+    this.#pendingSequence += 1;
     this.#tighten();
     const effect = effectOf(effectivePatch(before, this.#effective, emptyPatch()));
     this.#effectiveBytes.changed(effect.patch);

@@ -1,14 +1,18 @@
 import type {
+  AcknowledgeResponse,
   ChangeKind,
   Delivery,
   GlobalPolicy,
   HistoryEntry,
   Limits,
+  ListWatchersResponse,
   Override,
   PolicyPatch,
   Preset,
+  Selector,
   Version,
   View,
+  WaitAppliedResponse,
 } from '@policystore/client/proto';
 
 import type { FieldName } from '../domain/policy.js';
@@ -116,6 +120,47 @@ export interface WatchOptions {
   /** Empty: all fields. */
   readonly fields: readonly FieldName[];
   readonly heartbeatMs: number;
+  /** Absent: nobody knows who watches. */
+  readonly watcher?: WatcherInfo;
+}
+
+/** Who holds a stream. */
+export interface WatcherInfo {
+  readonly component: string;
+  /** Empty: it does not say. */
+  readonly instance: string;
+  /** Where it connects from. */
+  readonly address: string;
+  /** It says what it makes of each version. */
+  readonly acknowledges: boolean;
+}
+
+/** What a watcher says of itself. */
+export interface Acknowledgement {
+  readonly watcherId: string;
+  /** What it has dealt with. Absent only with `closing`. */
+  readonly version: Version | undefined;
+  /** Why it could not apply that. Absent: it has. */
+  readonly rejection: string | undefined;
+  /** Of what is pending, what it has dealt with. */
+  readonly pendingSequence: number;
+  /** It acts no more. */
+  readonly closing: boolean;
+}
+
+/** Of a component, how many there should be. */
+export interface Expected {
+  readonly component: string;
+  readonly count: number;
+}
+
+export interface FleetQuery {
+  readonly selector: Selector;
+}
+
+export interface WaitQuery extends FleetQuery {
+  readonly version: Version;
+  readonly timeoutMs: number;
 }
 
 /** Where a watcher's messages go: encoded WatchResponses. */
@@ -147,6 +192,12 @@ export interface Namespace {
   /** Settles when the store has confirmed the outcome. An abort takes a write back that was not sent yet. */
   write(request: WriteRequest, signal?: AbortSignal): Promise<WriteOutcome>;
   watch(options: WatchOptions, sink: WatchSink): Watcher;
+  /** Takes what a watcher makes of what it was sent, and renews its lease: at once, since a change has a thousand of them. */
+  acknowledge(acknowledgement: Acknowledgement): AcknowledgeResponse;
+  /** Who watches and serves, here and elsewhere. */
+  watchers(query: FleetQuery): Promise<ListWatchersResponse>;
+  /** Settles as soon as nobody is pending, or the time is over. An abort ends it. */
+  waitApplied(query: WaitQuery, signal?: AbortSignal): Promise<WaitAppliedResponse>;
   /** Changes, newest first. An abort takes back what has not begun. */
   changes(query: HistoryQuery, signal?: AbortSignal): Promise<HistoryPage>;
   /** What was in force. An abort takes back what has not begun. */

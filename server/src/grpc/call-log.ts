@@ -1,9 +1,10 @@
 import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 
-import { ERRORS, type PolicyError } from '../errors.js';
+import { type ErrorReason, ERRORS, type PolicyError } from '../errors.js';
 
 const MAX_MESSAGE = 512;
+const EXPECTED: ReadonlySet<string> = new Set<ErrorReason>(['SHUTTING_DOWN', 'WATCHER_UNKNOWN']);
 
 /** What is noted of a call: who made it, never what it carried. */
 export interface CallFacts {
@@ -30,7 +31,8 @@ export function createCallLog(log: Logger): CallLog {
       // It may repeat names that the caller sent, which must not break the line.
       const why = error.message.slice(0, MAX_MESSAGE).replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Cf}]/gu, ' ');
       if (error.reason === 'INTERNAL') log.error({ ...facts, err: error.cause ?? error }, text);
-      else if (error.reason === 'SHUTTING_DOWN') log.debug(facts, text);
+      // All who watch here hear it when a server has stopped.
+      else if (EXPECTED.has(error.reason)) log.debug(facts, text);
       else if (ERRORS[error.reason].grpc === status.UNAVAILABLE) log.warn(facts, `${text}: ${why}`);
       else log.info(facts, `${text}: ${why}`);
     },

@@ -51,10 +51,12 @@ export function readable<Request>(request: Request | Unreadable): Request {
 export class CallEnds {
   readonly #method: string;
   readonly #log: CallLog;
+  readonly #slowMs: number;
 
-  constructor(method: string, log: CallLog) {
+  constructor(method: string, log: CallLog, { slowMs = SLOW_MS } = {}) {
     this.#method = method;
     this.#log = log;
+    this.#slowMs = slowMs;
   }
 
   /** Answers when `work` settles. Never rejects: grpc-js would let that end the process. */
@@ -66,7 +68,7 @@ export class CallEnds {
     const started = performance.now();
     try {
       callback(null, await work);
-      if (performance.now() - started > SLOW_MS) this.#log.slow(this.#facts(call, started));
+      if (performance.now() - started > this.#slowMs) this.#log.slow(this.#facts(call, started));
     } catch (error) {
       callback(this.failure(call, error, started));
     }

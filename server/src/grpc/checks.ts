@@ -1,4 +1,4 @@
-import type { Timestamp, Version } from '@policystore/client/proto';
+import type { Duration, Timestamp, Version } from '@policystore/client/proto';
 
 import { nearest } from '../domain/nearest.js';
 import type { Violation } from '../domain/violation.js';
@@ -70,6 +70,10 @@ export function checkFields<Name extends string>(
     violations.push({ field: 'fields', description });
   }
   return distinct.filter(isKnown);
+}
+
+export function milliseconds({ seconds, nanos }: Duration): number {
+  return seconds * 1000 + nanos / 1_000_000;
 }
 
 /** @returns microseconds since the Unix epoch; what is finer is cut off, or with `up` counts as one more. */

@@ -1,9 +1,12 @@
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import {
+  AcknowledgeRequest,
+  FleetServiceService,
   GetRequest,
   GetRevisionRequest,
   HistoryServiceService,
   ListChangesRequest,
+  ListWatchersRequest,
   OverrideRequest,
   PatchRequest,
   PolicyServiceService,
@@ -11,6 +14,7 @@ import {
   RestoreRequest,
   RollbackRequest,
   UpdateRequest,
+  WaitAppliedRequest,
   WatchRequest,
 } from '@policystore/client/proto';
 
@@ -27,6 +31,7 @@ export class Unreadable {
 
 const { get, update, patch, reset, rollback, override, restore, watch } = PolicyServiceService;
 const { listChanges, getRevision } = HistoryServiceService;
+const { acknowledge, listWatchers, waitApplied } = FleetServiceService;
 
 /**
  * The service's methods with two changes: a request that cannot be decoded becomes an Unreadable, and the
@@ -47,6 +52,13 @@ export const policyServiceMethods = {
 export const historyServiceMethods = {
   listChanges: { ...listChanges, requestDeserialize: reader(ListChangesRequest) },
   getRevision: { ...getRevision, requestDeserialize: reader(GetRevisionRequest) },
+};
+
+/** As `policyServiceMethods`. */
+export const fleetServiceMethods = {
+  acknowledge: { ...acknowledge, requestDeserialize: reader(AcknowledgeRequest) },
+  listWatchers: { ...listWatchers, requestDeserialize: reader(ListWatchersRequest) },
+  waitApplied: { ...waitApplied, requestDeserialize: reader(WaitAppliedRequest) },
 };
 
 function asTheyAre(bytes: Buffer): Buffer {

@@ -5,12 +5,15 @@ import { HealthImplementation } from 'grpc-health-check';
 
 import type { CallLog } from './call-log.js';
 import type { NamespaceFinder } from './calls.js';
-import { historyServiceMethods, policyServiceMethods } from './codecs.js';
+import { fleetServiceMethods, historyServiceMethods, policyServiceMethods } from './codecs.js';
+import { createFleetService } from './fleet-service.js';
 import { createHistoryService } from './history-service.js';
 import { createPolicyService } from './policy-service.js';
 import { addReflection } from './reflection.js';
 
-const OWN_SERVICES = ['quantumtrader.policy.v1.PolicyService', 'quantumtrader.policy.v1.HistoryService'];
+const OWN_SERVICES = ['PolicyService', 'HistoryService', 'FleetService'].map(
+  (name) => `quantumtrader.policy.v1.${name}`,
+);
 const SERVICES = [
   ...OWN_SERVICES,
   'grpc.health.v1.Health',
@@ -59,6 +62,7 @@ export async function createGrpcServer(
   const server = new Server(SERVER_OPTIONS);
   server.addService(policyServiceMethods, { ...createPolicyService(engine, log) });
   server.addService(historyServiceMethods, { ...createHistoryService(engine, log) });
+  server.addService(fleetServiceMethods, { ...createFleetService(engine, log) });
   const health = new HealthImplementation();
   const setServing = (serving: boolean): void => {
     for (const name of ['', ...OWN_SERVICES]) health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');

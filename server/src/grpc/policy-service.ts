@@ -117,7 +117,7 @@ function watchHandler(engine: NamespaceFinder, ends: CallEnds): PolicyService['w
     try {
       const request = readable(call.request);
       identify(call.metadata);
-      carryWatch(namespaceOf(engine, request), checkWatch(request), call, fail);
+      carryWatch(namespaceOf(engine, request), checkWatch(request, call.getPeer()), call, fail);
     } catch (error) {
       fail(error);
     }

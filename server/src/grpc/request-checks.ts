@@ -1,6 +1,5 @@
 import {
   Delivery,
-  type Duration,
   Freshness,
   type GetRequest,
   type OverrideRequest,
@@ -14,7 +13,8 @@ import {
 
 import { FIELDS } from '../domain/policy.js';
 import type { Violation } from '../domain/violation.js';
-import type { GetQuery, WatchOptions, WriteAction } from '../engine/types.js';
+import { REPLICA_COMPONENT } from '../engine/fleet/members.js';
+import type { GetQuery, WatcherInfo, WatchOptions, WriteAction } from '../engine/types.js';
 import {
   checkEnum,
   checkFields,
@@ -22,6 +22,7 @@ import {
   checkVersion,
   MAX_NAME,
   MAX_REASON,
+  milliseconds,
   refuseAny,
 } from './checks.js';
 
@@ -84,8 +85,11 @@ export function checkOverride(request: OverrideRequest): WriteAction {
   return { kind: 'override', name, limits, ttlMs: ttl && milliseconds(ttl) };
 }
 
-/** @throws PolicyError VALIDATION_FAILED with every violated field. */
-export function checkWatch(request: WatchRequest): WatchOptions {
+/**
+ * @param address Where the caller connects from.
+ * @throws PolicyError VALIDATION_FAILED with every violated field.
+ */
+export function checkWatch(request: WatchRequest, address: string): WatchOptions {
   const violations: Violation[] = [];
   const { after, minVersion } = request;
   checkVersion(violations, 'after', after);
@@ -93,10 +97,9 @@ export function checkWatch(request: WatchRequest): WatchOptions {
   checkEnum(violations, 'delivery', Delivery, request.delivery);
   const fields = checkFields(violations, request.fields, FIELDS);
   const heartbeatMs = checkHeartbeat(violations, request.heartbeatInterval);
-  checkLength(violations, 'watcher.component', request.watcher?.component ?? '', MAX_NAME);
-  checkLength(violations, 'watcher.instance', request.watcher?.instance ?? '', MAX_NAME);
+  const watcher = checkWatcher(violations, request.watcher, address);
   refuseAny(violations);
-  return { after, minVersion, delivery: request.delivery, fields, heartbeatMs };
+  return { after, minVersion, delivery: request.delivery, fields, heartbeatMs, watcher };
 }
 
 function writeViolations(request: WriteFields): Violation[] {
@@ -107,6 +110,17 @@ function writeViolations(request: WriteFields): Violation[] {
   return violations;
 }
 
+function checkWatcher(violations: Violation[], given: WatchRequest['watcher'], address: string): WatcherInfo {
+  const { component = '', instance = '', acknowledges = false } = given ?? {};
+  checkLength(violations, 'watcher.component', component, MAX_NAME);
+  checkLength(violations, 'watcher.instance', instance, MAX_NAME);
+  if (component === REPLICA_COMPONENT) {
+    const description = `must not be ${REPLICA_COMPONENT}, which is what the servers are called`;
+    violations.push({ field: 'watcher.component', description });
+  }
+  return { component, instance, acknowledges, address };
+}
+
 function checkHeartbeat(violations: Violation[], interval: WatchRequest['heartbeatInterval']): number {
   if (interval === undefined) return DEFAULT_HEARTBEAT_MS;
   const ms = milliseconds(interval);
@@ -114,8 +128,4 @@ function checkHeartbeat(violations: Violation[], interval: WatchRequest['heartbe
   const description = `must be 1 to 60 s, got ${ms / 1000} s; leave it out for 5 s`;
   violations.push({ field: 'heartbeat_interval', description });
   return DEFAULT_HEARTBEAT_MS;
-}
-
-function milliseconds({ seconds, nanos }: Duration): number {
-  return seconds * 1000 + nanos / 1_000_000;
 }

@@ -4,6 +4,7 @@ import type { PolicyError } from '../../errors.js';
 import type { PolicyStore } from '../../store/store.js';
 import { decodeEntry, type LoggedChange } from '../change.js';
 import type { Journal } from '../journal.js';
+import type { StreamPosition } from '../fleet/local-watcher.js';
 import type { Watcher, WatchOptions, WatchSink } from '../types.js';
 import type { Filter } from './filter.js';
 import type { Messages } from './messages.js';
@@ -26,25 +27,39 @@ export interface WatcherContext {
  * One stream: a cursor over the replica's recent changes. It holds no messages of its own, so a reader that
  * stops costs nothing; when the cursor has fallen out of the recent changes, a snapshot stands for them.
  */
-export class HubWatcher implements Watcher {
+export class HubWatcher implements Watcher, StreamPosition {
   readonly filter: Filter;
   readonly heartbeatMs: number;
   readonly #context: WatcherContext;
   readonly #sink: WatchSink;
   readonly #snapshots: boolean;
+  /** What goes behind the first message. */
+  #greeting: Buffer | undefined;
   /** The newest revision that was sent or found irrelevant. */
   #cursor = 0;
   /** The revision of the last message: what the next one follows. */
   #sent = 0;
   #sentAt = 0;
+  /** Of the last message. */
+  #epoch = '';
+  /** The revisions, in that epoch, of the last message and of the last one that brought anything. */
+  #reached = 0;
+  #brought = 0;
   #state: 'waiting' | 'catching up' | 'live' | 'closed' = 'waiting';
   #blocked = false;
   #unblocked: (() => void) | undefined;
 
-  constructor(context: WatcherContext, filter: Filter, options: WatchOptions, sink: WatchSink) {
+  constructor(
+    context: WatcherContext,
+    filter: Filter,
+    options: WatchOptions,
+    sink: WatchSink,
+    greeting?: Buffer,
+  ) {
     this.#context = context;
     this.#sink = sink;
     this.filter = filter;
+    this.#greeting = greeting;
     this.#snapshots = options.delivery !== Delivery.PATCHES;
     this.heartbeatMs = options.heartbeatMs;
   }
@@ -83,7 +98,8 @@ export class HubWatcher implements Watcher {
   async startAfter(revision: number): Promise<void> {
     if (this.#state !== 'waiting') return;
     this.#state = 'catching up';
-    this.#cursor = this.#sent = revision;
+    this.#cursor = this.#sent = this.#reached = this.#brought = revision;
+    this.#epoch = this.#context.journal.replica.head.epoch;
     if (!(await this.#catchesUp())) {
       this.startWithSnapshot({ resync: true });
       return;
@@ -121,6 +137,26 @@ export class HubWatcher implements Watcher {
     return this.#cursor === this.#context.journal.replica.head.revision;
   }
 
+  get isServed(): boolean {
+    return this.#state === 'live' && !this.#blocked && this.isCurrent;
+  }
+
+  get epoch(): string {
+    return this.#epoch;
+  }
+
+  get reached(): number {
+    return Math.max(this.#reached, this.#cursor);
+  }
+
+  get brought(): number {
+    return this.#brought;
+  }
+
+  get isBehind(): boolean {
+    return this.#cursor < 0;
+  }
+
   /** Heartbeats if the silence would otherwise reach the interval before `nextTick`. */
   tick(nextTick: number): void {
     if (nextTick - this.#sentAt > this.heartbeatMs) this.heartbeat();
@@ -130,7 +166,8 @@ export class HubWatcher implements Watcher {
   heartbeat(): void {
     if (this.isClosed || this.#state === 'waiting' || this.#blocked || this.#cursor < 0) return;
     const { messages, journal } = this.#context;
-    this.#send(messages.heartbeat(journal.replica, this.#cursor, this.#sent), this.#cursor);
+    const { replica } = journal;
+    this.#send(messages.heartbeat(replica, this.#cursor, this.#sent), replica.head.epoch, this.#cursor);
   }
 
   get isClosed(): boolean {
@@ -193,20 +230,32 @@ export class HubWatcher implements Watcher {
   #sendPatch(change: LoggedChange, replica = this.#context.journal.replica): void {
     this.#cursor = change.revision;
     if (!this.filter.matches(change)) return;
-    this.#send(this.#context.messages.patch(replica, change, this.filter, this.#sent), change.revision);
+    this.#brought = change.revision;
+    const message = this.#context.messages.patch(replica, change, this.filter, this.#sent);
+    this.#send(message, change.epoch, change.revision);
   }
 
   #sendSnapshot(resync: boolean, cause?: LoggedChange): void {
     const { messages, journal } = this.#context;
     const { replica } = journal;
     const message = messages.snapshot(replica, this.filter, { previous: this.#sent, resync, cause });
-    this.#send(message, replica.head.revision);
+    const { epoch, revision } = replica.head;
+    this.#brought = revision;
+    this.#send(message, epoch, revision);
   }
 
-  #send(message: Buffer, revision: number): void {
+  #send(message: Buffer, epoch: string, revision: number): void {
     if (this.isClosed) return;
-    this.#cursor = this.#sent = revision;
+    this.#cursor = this.#sent = this.#reached = revision;
+    this.#epoch = epoch;
     this.#sentAt = this.#context.pulse.at;
-    if (!this.#sink.write(message)) this.#blocked = true;
+    if (!this.#sink.write(this.#greeting === undefined ? message : this.#greeted(message)))
+      this.#blocked = true;
+  }
+
+  #greeted(message: Buffer): Buffer {
+    const greeted = Buffer.concat([message, this.#greeting ?? Buffer.alloc(0)]);
+    this.#greeting = undefined;
+    return greeted;
   }
 }

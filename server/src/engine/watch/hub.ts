@@ -1,19 +1,25 @@
+import { randomBytes } from 'node:crypto';
+
 import type { Version } from '@policystore/client/proto';
 
 import type { Clock } from '../../clock.js';
 import { internal, PolicyError, shuttingDown } from '../../errors.js';
 import type { PolicyStore } from '../../store/store.js';
 import type { LoggedChange } from '../change.js';
+import type { Roster } from '../fleet/roster.js';
 import type { Journal, JournalListener } from '../journal.js';
 import type { Lease } from '../lease.js';
 import type { ReadBarrier } from '../read-barrier.js';
-import type { Watcher, WatchOptions, WatchSink } from '../types.js';
+import type { Watcher, WatcherInfo, WatchOptions, WatchSink } from '../types.js';
 import { Filters } from './filter.js';
 import { HubWatcher, type WatcherContext } from './hub-watcher.js';
 import { Messages } from './messages.js';
 
 /** How often the hub looks for streams that were silent for too long. */
 const TICK_MS = 250;
+/** As many random bytes make a watcher's id. */
+const ID_BYTES = 9;
+const NOBODY: WatcherInfo = { component: '', instance: '', address: '', acknowledges: false };
 
 export interface HubOptions {
   readonly namespace: string;
@@ -22,6 +28,8 @@ export interface HubOptions {
   readonly lease: Lease;
   readonly clock: Clock;
   readonly barrier: ReadBarrier;
+  /** Is told who watches. */
+  readonly roster: Roster;
 }
 
 /** The streams of one namespace. */
@@ -43,6 +51,7 @@ export class WatchHub implements JournalListener {
       closed: (watcher) => {
         this.#watchers.delete(watcher);
         this.#filters.release(watcher.filter);
+        options.roster.left(watcher);
       },
     };
     options.journal.listen(this);
@@ -51,9 +60,15 @@ export class WatchHub implements JournalListener {
   /** @throws PolicyError STORE_UNAVAILABLE, SHUTTING_DOWN. */
   watch(options: WatchOptions, sink: WatchSink): Watcher {
     if (this.#closed) throw shuttingDown();
-    const { replica } = this.#options.journal;
-    const watcher = new HubWatcher(this.#context, this.#filters.acquire(options.fields), options, sink);
+    const { journal, roster } = this.#options;
+    const { replica } = journal;
+    const { watcher: info = NOBODY } = options;
+    const id = randomBytes(ID_BYTES).toString('base64url');
+    const greeting = info.acknowledges ? this.#context.messages.greeting(id) : undefined;
+    const filter = this.#filters.acquire(options.fields);
+    const watcher = new HubWatcher(this.#context, filter, options, sink, greeting);
     this.#watchers.add(watcher);
+    roster.joined(id, info, watcher);
     if (this.#cancelTick === undefined) this.#startTicking();
     const { after } = options;
     const wanted = after ?? options.minVersion;

@@ -45,7 +45,7 @@ export class Messages {
       encoded.validFor !== validFor ||
       encoded.restrictions !== restrictions
     ) {
-      const body = encoded?.body ?? patchBody(change, filter);
+      const body = encoded?.body ?? patchBody(replica, change, filter);
       const message = Buffer.concat([body, encode({ previous }), restrictions, validFor]);
       encoded = { previous, validFor, restrictions, body, message };
       this.#keep(change, filter, encoded);
@@ -87,6 +87,11 @@ export class Messages {
     ]);
   }
 
+  /** What the first message of a stream that acknowledges carries beside it. */
+  greeting(watcherId: string): Buffer {
+    return encode({ watcherId });
+  }
+
   #keep(change: LoggedChange, filter: Filter, encoded: EncodedPatch): void {
     const byFilter = this.#patches.get(change);
     if (byFilter === undefined) this.#patches.set(change, new Map([[filter, encoded]]));
@@ -106,9 +111,11 @@ export class Messages {
   }
 }
 
-function patchBody(change: LoggedChange, filter: Filter): Buffer {
+function patchBody(replica: Replica, change: LoggedChange, filter: Filter): Buffer {
   return encode({
     version: { epoch: change.epoch, revision: change.revision },
+    // Of the log's changes none brings what is pending.
+    pendingSequence: change.id === '' ? replica.pendingSequence : 0,
     event: { $case: 'patch', value: filter.trim(change.effective.patch) },
     cause: causeOf(change, filter),
   });
@@ -122,7 +129,8 @@ function snapshotBody(replica: Replica, filter: Filter, cause?: LoggedChange): B
     overrides: replica.inForce,
   });
   const told = newest && filter.matches(newest) ? causeOf(newest, filter) : undefined;
-  const rest = encode({ version: replica.version, cause: told });
+  const { version, pendingSequence } = replica;
+  const rest = encode({ version, cause: told, pendingSequence });
   return Buffer.concat([...lengthDelimited(SNAPSHOT_FIELD, policy), rest]);
 }
 

@@ -1,0 +1,317 @@
+import {
+  type AcknowledgeResponse,
+  type ListWatchersResponse,
+  type Member,
+  MemberState,
+  type WaitAppliedResponse,
+} from '@policystore/client/proto';
+
+import type { Clock } from '../../clock.js';
+import { PolicyError, shuttingDown } from '../../errors.js';
+import type { PolicyStore } from '../../store/store.js';
+import { timestamp } from '../change.js';
+import type { EngineLog } from '../engine-log.js';
+import type { Journal } from '../journal.js';
+import { duration, type Lease } from '../lease.js';
+import type { ReadBarrier } from '../read-barrier.js';
+import type { StoreTime } from '../store-time.js';
+import type { Acknowledgement, Expected, FleetQuery, WaitQuery } from '../types.js';
+import { Announcer } from './announcer.js';
+import { Chosen } from './chosen.js';
+import { FirstBehind } from './first-behind.js';
+import { Goal } from './goal.js';
+import type { LocalWatcher } from './local-watcher.js';
+import {
+  inOrder,
+  isSafe,
+  memberOf,
+  type ReplicaIdentity,
+  replicaMember,
+  withoutThoseReplaced,
+} from './members.js';
+import { Others } from './others.js';
+import type { Roster } from './roster.js';
+import { encodeSummary } from './summary.js';
+import { Waiter } from './waiter.js';
+
+/** How often the others are asked while somebody waits for them, in milliseconds: soon, later, and in vain. */
+const POLL_MS = { first: 10, later: 100, failing: 250 };
+/** How many milliseconds later is. */
+const LATER_MS = 1000;
+/** How long a call waits at most for what the others say, in milliseconds. */
+const LOOK_MS = 250;
+
+export interface FleetOptions {
+  readonly namespace: string;
+  readonly store: PolicyStore;
+  readonly journal: Journal;
+  readonly lease: Lease;
+  readonly leaseMs: number;
+  readonly storeTime: StoreTime;
+  readonly clock: Clock;
+  readonly barrier: ReadBarrier;
+  readonly roster: Roster;
+  readonly replica: ReplicaIdentity;
+  readonly expected: readonly Expected[];
+  readonly log: EngineLog;
+}
+
+/** Who runs what, in one namespace: this replica, its watchers, and what other replicas say of theirs. */
+export class Fleet {
+  readonly #options: FleetOptions;
+  readonly #others: Others;
+  readonly #announcer: Announcer;
+  readonly #waiters = new Set<Waiter>();
+  /** Who has not dealt with all that this replica holds. */
+  readonly #behind: FirstBehind<LocalWatcher>;
+  #head: Goal | undefined;
+  #inForce: unknown;
+  /** When it was served first, by the store's clock. */
+  #since = 0;
+  #cancelPoll: (() => void) | undefined;
+  #isPolling = false;
+  #closed = false;
+
+  constructor(options: FleetOptions) {
+    const { journal, roster, replica } = options;
+    this.#options = options;
+    this.#others = new Others(options, replica.id);
+    this.#behind = new FirstBehind(roster.here, (watcher) => watcher.isBehind(this.#goal()));
+    this.#announcer = new Announcer({
+      ...options,
+      replica: replica.id,
+      body: () => encodeSummary(this.#told(), timestamp(options.storeTime.now)),
+      isSettled: () => this.#behind.find() === undefined,
+      isConfirmed: () => options.lease.remainingMs > 0,
+      onBeat: () => void this.#others.read(),
+    });
+    const changed = (): void => {
+      this.#changed();
+    };
+    journal.listen({ advanced: changed, replaced: changed, pended: changed });
+    roster.listen({
+      joined: (watcher) => {
+        this.#behind.joined(watcher);
+        for (const waiter of this.#waiters) waiter.joined(watcher);
+        this.#announcer.changed();
+      },
+      left: () => {
+        this.#progressed();
+      },
+    });
+  }
+
+  /** The namespace is served from now on. */
+  start(): void {
+    if (!this.#closed) this.#announcer.start();
+  }
+
+  /**
+   * @throws PolicyError WATCHER_UNKNOWN; VALIDATION_FAILED for a version that the watcher was not sent; SHUTTING_DOWN.
+   */
+  acknowledge(acknowledgement: Acknowledgement): AcknowledgeResponse {
+    if (this.#closed) throw shuttingDown();
+    const { roster, journal, clock } = this.#options;
+    const { replica } = journal;
+    const watcher = roster.find(acknowledgement.watcherId);
+    if (watcher?.info.acknowledges !== true) throw unknownWatcher(acknowledgement.watcherId);
+    const now = clock.now();
+    const isNews = watcher.hear(acknowledgement);
+    let validForMs = 0;
+    if (acknowledgement.closing) roster.closes(watcher);
+    else {
+      validForMs = this.#renewal(watcher, acknowledgement);
+      watcher.renew(now + validForMs);
+      if (isNews) this.#progressed();
+    }
+    const { version, tradingState } = replica;
+    return { version, validFor: duration(validForMs), tradingState };
+  }
+
+  /** Who is there. Others are as they said last, where the store does not answer soon. */
+  async list({ selector }: FleetQuery): Promise<ListWatchersResponse> {
+    const { journal, expected } = this.#options;
+    await this.#look();
+    const chosen = new Chosen(selector);
+    const members = this.#members(chosen);
+    const { version } = journal.replica;
+    return { version, members, missing: chosen.missingFrom(members, expected) };
+  }
+
+  /**
+   * Settles as soon as nobody is pending who is chosen, or the time is over.
+   * @throws PolicyError REPLICA_BEHIND, EPOCH_UNKNOWN, SHUTTING_DOWN; after an abort, the signal's reason.
+   */
+  async waitApplied(
+    { version, selector, timeoutMs }: WaitQuery,
+    signal?: AbortSignal,
+  ): Promise<WaitAppliedResponse> {
+    const { journal, barrier, clock, roster } = this.#options;
+    const endsAt = clock.now() + timeoutMs;
+    if (!journal.replica.reaches(version)) await barrier.reach(version);
+    signal?.throwIfAborted();
+    if (this.#closed) throw shuttingDown();
+    const goal = new Goal(version, journal.replica, clock);
+    const chosen = new Chosen(selector);
+    const receipt = (): WaitAppliedResponse => this.#receipt(chosen, goal);
+    const waiter = new Waiter({ goal, chosen, roster, others: this.#others, receipt });
+    this.#waiters.add(waiter);
+    const abort = (): void => {
+      waiter.fail(signal?.reason);
+    };
+    signal?.addEventListener('abort', abort);
+    let cancel: (() => void) | undefined;
+    // While a stop is pending the store is slow or away, and the others cannot know of it.
+    const looked = goal.isPending ? Promise.resolve() : this.#look();
+    void looked.then(() => {
+      waiter.begin();
+      cancel = clock.after(Math.max(0, endsAt - clock.now()), () => {
+        waiter.end();
+      });
+      this.#settle();
+      this.#poll();
+    });
+    try {
+      return await waiter.receipt;
+    } finally {
+      cancel?.();
+      signal?.removeEventListener('abort', abort);
+      this.#waiters.delete(waiter);
+    }
+  }
+
+  /** Those who wait are told that the server stops; the other replicas, who may still act on what was said here. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#cancelPoll?.();
+    for (const waiter of this.#waiters) waiter.fail(shuttingDown());
+    if (this.#options.journal.loaded) await this.#announcer.close();
+  }
+
+  /** For how long a watcher may believe what it holds, in milliseconds: not at all where it holds less than there is. */
+  #renewal(watcher: LocalWatcher, { pendingSequence }: Acknowledgement): number {
+    const { journal, lease } = this.#options;
+    const { pending, pendingSequence: newest } = journal.replica;
+    if (!watcher.isServed || (pending.length > 0 && pendingSequence < newest)) return 0;
+    return Math.max(0, Math.min(lease.remainingMs, Math.floor(this.#announcer.promisedMs)));
+  }
+
+  #changed(): void {
+    if (this.#closed) return;
+    const { journal, storeTime } = this.#options;
+    const { replica } = journal;
+    this.#since ||= storeTime.now;
+    const isStop = this.#inForce !== undefined && this.#inForce !== replica.inForce;
+    this.#inForce = replica.inForce;
+    this.#head = undefined;
+    this.#behind.restart();
+    for (const { goal } of this.#waiters) goal.update(replica);
+    this.#announcer.changed({ isStop });
+    this.#settle();
+  }
+
+  #progressed(): void {
+    if (this.#closed) return;
+    this.#announcer.changed();
+    this.#settle();
+  }
+
+  #settle(): void {
+    for (const waiter of this.#waiters) {
+      if (!waiter.isDone) continue;
+      this.#waiters.delete(waiter);
+      waiter.end();
+    }
+  }
+
+  /** Hears what the others say now, if the store answers soon. */
+  #look(): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#options.clock.after(LOOK_MS, resolve);
+      void this.#others.readAnew().then(() => {
+        cancel();
+        resolve();
+      });
+    });
+  }
+
+  /** One reading for all who wait, as long as somebody does. */
+  #poll(isAnswered = true): void {
+    if (this.#isPolling || this.#waiters.size === 0 || this.#closed) return;
+    const { clock } = this.#options;
+    const newest = Math.max(...Array.from(this.#waiters, ({ goal }) => goal.knownAt));
+    const pause = clock.now() - newest < LATER_MS ? POLL_MS.first : POLL_MS.later;
+    this.#isPolling = true;
+    this.#cancelPoll = clock.after(isAnswered ? pause : POLL_MS.failing, () => {
+      void this.#others.read().then((isAnswered) => {
+        this.#isPolling = false;
+        this.#settle();
+        this.#poll(isAnswered);
+      });
+    });
+  }
+
+  #receipt(chosen: Chosen, goal: Goal): WaitAppliedResponse {
+    const members = this.#members(chosen, goal).filter(
+      (member) => member.state !== MemberState.LOST || !isSafe(member),
+    );
+    const missing = chosen.missingFrom(this.#members(chosen), this.#options.expected);
+    const isApplied = members.every(
+      ({ state }) => state === MemberState.APPLIED || state === MemberState.UNSPECIFIED,
+    );
+    return { appliedEverywhere: isApplied && missing.length === 0, members, missing };
+  }
+
+  /** All who are chosen, and what they make of a goal. Without one: of what their replica holds, and who is lost. */
+  #members(chosen: Chosen, goal?: Goal): Member[] {
+    const { clock, replica, journal, lease, leaseMs } = this.#options;
+    const now = clock.now();
+    const renewedUntil = goal === undefined ? Infinity : goal.knownAt + leaseMs;
+    const local = this.#watchers().map((watcher) => {
+      const state = goal === undefined ? this.#stateOf(watcher) : watcher.stateFor(goal);
+      const safeInMs = Math.min(watcher.leaseEndsAt, renewedUntil) - now;
+      return { ...memberOf(watcher, state, journal.replica.version, safeInMs), replica: replica.id };
+    });
+    const own = replicaMember(replica, this.#since, journal.replica.version, lease.remainingMs);
+    const members = [own, ...local, ...this.#others.members(goal)].filter((member) => chosen.has(member));
+    return withoutThoseReplaced(members).sort(inOrder);
+  }
+
+  /** What the others are told. A watcher with a stream may be renewed until they hear of it again. */
+  #told(): Member[] {
+    const { clock, replica, journal, leaseMs } = this.#options;
+    const now = clock.now();
+    const { version } = journal.replica;
+    const watchers = this.#watchers().map((watcher) => {
+      const ms = Math.max(0, watcher.leaseEndsAt - now);
+      const isRenewed = ms > 0 && watcher.presence === 'here';
+      return memberOf(watcher, this.#stateOf(watcher), version, isRenewed ? leaseMs : ms);
+    });
+    // Its last word is of those that it leaves: it answers nobody any more.
+    return this.#closed ? watchers : [replicaMember(replica, this.#since, version, leaseMs), ...watchers];
+  }
+
+  #watchers(): LocalWatcher[] {
+    const { roster } = this.#options;
+    return [...roster.here, ...roster.lost];
+  }
+
+  #stateOf(watcher: LocalWatcher): MemberState {
+    return watcher.presence === 'lost' ? MemberState.LOST : watcher.stateFor(this.#goal());
+  }
+
+  /** All that this replica holds. */
+  #goal(): Goal {
+    const { journal, clock } = this.#options;
+    this.#head ??= new Goal(journal.replica.version, journal.replica, clock);
+    return this.#head;
+  }
+}
+
+function unknownWatcher(id: string): PolicyError {
+  return new PolicyError(
+    'WATCHER_UNKNOWN',
+    `there is no watcher ${JSON.stringify(id)} here: its stream has ended, is of another server, or does not ` +
+      'acknowledge; open a stream and acknowledge with its watcher_id',
+  );
+}

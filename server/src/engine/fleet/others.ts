@@ -1,0 +1,157 @@
+import { FleetSummary, type Member, MemberState } from '@policystore/client/proto';
+
+import type { Clock } from '../../clock.js';
+import { type PolicyStore, StoreUnavailable, StoreUnusable } from '../../store/store.js';
+import type { EngineLog } from '../engine-log.js';
+import type { Goal } from './goal.js';
+import { isSafe, millisecondsOf, REPLICA_COMPONENT, safeIn } from './members.js';
+import { SILENCE_MS } from './timing.js';
+
+/** How long members of a replica that is silent are shown after they are safe, in milliseconds. */
+const SHOWN_MS = 3000;
+
+export interface OthersOptions {
+  readonly namespace: string;
+  readonly store: PolicyStore;
+  readonly clock: Clock;
+  readonly leaseMs: number;
+  readonly log: EngineLog;
+}
+
+interface Heard {
+  readonly body: Uint8Array;
+  readonly members: readonly Member[];
+  /** When this was read first, on the monotonic clock: never before it was said, whatever the clocks of others do. */
+  readonly heardAt: number;
+  /** Since when the store was read again and again and said nothing else. */
+  quietSince: number;
+}
+
+/**
+ * What the other replicas said last. One that falls silent is lost, and its watchers with it, until all leases that it may
+ * have given have ended; while the store cannot be read, nobody falls silent.
+ */
+export class Others {
+  readonly #options: OthersOptions;
+  readonly #own: string;
+  readonly #heard = new Map<string, Heard>();
+  #reading: Promise<boolean> | undefined;
+  #readAt = -Infinity;
+
+  constructor(options: OthersOptions, own: string) {
+    this.#options = options;
+    this.#own = own;
+  }
+
+  /** Asks the store, once for all who wait. Resolves false where it does not answer. */
+  read(): Promise<boolean> {
+    this.#reading ??= this.#read().finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
+  }
+
+  /** A reading that begins now, and not before. */
+  async readAnew(): Promise<boolean> {
+    await this.#reading;
+    return this.read();
+  }
+
+  /** Who is there, by what was said last, and what they make of a goal. */
+  *members(goal: Goal | undefined): Iterable<Member> {
+    const now = this.#options.clock.now();
+    for (const [replica, heard] of this.#heard) {
+      const isSilent = this.#isSilent(heard);
+      for (const told of heard.members) {
+        const member = { ...told, replica };
+        yield { ...member, ...this.#standing(told, goal, { ...heard, isSilent, now }) };
+      }
+    }
+  }
+
+  /** Whether somebody has not come as far, and may yet. */
+  isBehind(goal: Goal, isChosen: (member: Member) => boolean): boolean {
+    for (const heard of this.#heard.values()) {
+      const isSilent = this.#isSilent(heard);
+      for (const member of heard.members) {
+        if (stateOf(member, goal, isSilent) === MemberState.PENDING && isChosen(member)) return true;
+      }
+    }
+    return false;
+  }
+
+  #isSilent({ quietSince }: Heard): boolean {
+    return this.#readAt - quietSince > SILENCE_MS;
+  }
+
+  #standing(
+    member: Member,
+    goal: Goal | undefined,
+    { heardAt, isSilent, now }: { heardAt: number; isSilent: boolean; now: number },
+  ): Pick<Member, 'state' | 'safeIn'> {
+    const state = stateOf(member, goal, isSilent);
+    if (member.safeIn === undefined || goal?.isPending === true) return { state, safeIn: undefined };
+    const told = millisecondsOf(member.safeIn);
+    let ms = told;
+    // Else its lease may be renewed at any time.
+    if (member.state === MemberState.LOST) ms = told - (now - heardAt);
+    else if (isSilent && told > 0) ms = told + SILENCE_MS - (now - heardAt);
+    if (goal !== undefined) ms = Math.min(ms, goal.knownAt + this.#options.leaseMs - now);
+    return { state, safeIn: safeIn(ms) };
+  }
+
+  async #read(): Promise<boolean> {
+    const { namespace, store, clock, log } = this.#options;
+    try {
+      const said = await store.announced(namespace);
+      this.#take(said, clock.now());
+      return true;
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable || error instanceof StoreUnusable)) {
+        log.failed({ namespace, error });
+      }
+      return false;
+    }
+  }
+
+  #take(said: readonly { readonly replica: string; readonly body: Uint8Array }[], now: number): void {
+    // What was not read for some time may have been said meanwhile: they all get the time to speak again.
+    const isInterrupted = now - this.#readAt > SILENCE_MS;
+    this.#readAt = now;
+    if (isInterrupted) for (const heard of this.#heard.values()) heard.quietSince = now;
+    for (const { replica, body } of said) {
+      if (replica === this.#own || this.#knows(replica, body)) continue;
+      const { members } = FleetSummary.decode(body);
+      this.#heard.set(replica, { body, members, heardAt: now, quietSince: now });
+    }
+    const told = new Set(said.map(({ replica }) => replica));
+    for (const [replica, heard] of this.#heard) {
+      if (!told.has(replica) && this.#isOver(heard, now)) this.#heard.delete(replica);
+    }
+  }
+
+  #knows(replica: string, body: Uint8Array): boolean {
+    const known = this.#heard.get(replica)?.body;
+    return known !== undefined && Buffer.compare(known, body) === 0;
+  }
+
+  #isOver(heard: Heard, now: number): boolean {
+    if (!this.#isSilent(heard)) return false;
+    const standing = { ...heard, isSilent: true, now: now - SHOWN_MS };
+    return heard.members.every((member) => {
+      const { safeIn } = this.#standing(member, undefined, standing);
+      return safeIn === undefined || isSafe({ ...member, safeIn });
+    });
+  }
+}
+
+/** What a member of another replica makes of a goal; without one, of what its replica holds. */
+function stateOf(member: Member, goal: Goal | undefined, isSilent: boolean): MemberState {
+  if (member.state === MemberState.UNSPECIFIED) return MemberState.UNSPECIFIED;
+  const isLost = isSilent || member.state === MemberState.LOST;
+  if (goal === undefined) return isLost ? MemberState.LOST : member.state;
+  if (goal.isIn(member.applied)) return MemberState.APPLIED;
+  if (isLost) return MemberState.LOST;
+  const isRejected = member.component !== REPLICA_COMPONENT && goal.isIn(member.rejection?.version);
+  return isRejected ? MemberState.REJECTED : MemberState.PENDING;
+}
