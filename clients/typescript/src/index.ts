@@ -1,4 +1,5 @@
 export { PolicyClient } from './client.js';
+export * from './components/index.js';
 export { type Capacity, checkCapacity } from './decide/capacity.js';
 export { type Decision, type Reason, type ReasonCode } from './decide/decision.js';
 export { activeModel, type ModelDecision } from './decide/model.js';
