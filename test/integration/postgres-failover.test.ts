@@ -156,6 +156,21 @@ describe('PostgreSQL: failover', () => {
     expect(replicas[0]!.version()).to.deep.equal(replicas[1]!.version());
   });
 
+  it('does not acknowledge what the server was told to wait no longer for', async () => {
+    const patient = open(url, 20_000);
+    const first = entry(GENESIS);
+    await commitOk(patient, 'n', GENESIS, [first]);
+    await synchronous('*');
+    await standby.stop();
+    const stopWaiting = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    const [unknown] = await Promise.all([
+      rejection(patient.commit('n', headOf(first), [entry(first)]), StoreUnavailable),
+      until(async () => (await primary.query(stopWaiting)).length > 0),
+    ]);
+    expect(unknown.sent).to.equal(true);
+    expect(unknown.message).to.match(/^The outcome is unknown, for PostgreSQL warns: cancel/);
+  });
+
   describe('while the synchronous standby is away', () => {
     let store: PolicyStore;
     let next: NewEntry;

@@ -190,7 +190,7 @@ describe('PostgreSQL: follow', () => {
     await follow.return?.();
   });
 
-  it('asks over two connections, however often', async () => {
+  it('asks over one connection, however often', async () => {
     // Not even a whole number of milliseconds, as a share of a lease may be.
     const hasty = reader({ pollMs: 2.5 });
     const follow = answers(hasty, GENESIS);
@@ -198,7 +198,8 @@ describe('PostgreSQL: follow', () => {
     await ear();
     const pids = `SELECT pid FROM pg_stat_activity WHERE datname = '${new URL(url).pathname.slice(1)}' ORDER BY pid`;
     const before = await server.query(pids);
-    expect(before).to.have.length(2);
+    // The one that asks, the one that listens, and the one that looked at the tables.
+    expect(before).to.have.length(3);
     for (let i = 0; i < 20; i++) await next(follow);
     expect(await server.query(pids)).to.deep.equal(before);
     await follow.return?.();
@@ -234,7 +235,7 @@ describe('PostgreSQL: follow', () => {
     await next(follow);
     proxy.blackhole(true);
     const lost = await rejection(drain(follow), StoreUnavailable);
-    expect(lost.message).to.include('no reply within 200 ms');
+    expect(lost.message).to.include('no reply within 1000 ms');
   });
 
   it('notices at once that the server died, and goes on from the last entry when an epoch began', async () => {

@@ -42,7 +42,8 @@ const PREPARE = `
     set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
       ELSE current_setting('synchronous_commit') END, false),
     set_config('standard_conforming_strings', 'on', false), set_config('array_nulls', 'on', false),
-    set_config('lock_timeout', '0', false), set_config('jit', 'off', false)`;
+    set_config('lock_timeout', '0', false), set_config('client_min_messages', 'warning', false),
+    set_config('jit', 'off', false), set_config('enable_bitmapscan', 'off', false)`;
 
 /**
  * Checks that the server of a new connection can be used, and sets the session up.

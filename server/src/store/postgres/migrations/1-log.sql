@@ -53,38 +53,36 @@ $$;
 CREATE FUNCTION policystore_page(
   of_namespace text, first_revision bigint, last_revision bigint, max_entries bigint, max_bytes bigint
 ) RETURNS SETOF policystore_log LANGUAGE sql STABLE AS $$
-  SELECT entry.*
+  SELECT namespace, revision, epoch, id, previous, commit_time, body, summary
   FROM (
-    SELECT revision, row_number() OVER sized AS place, sum(octet_length(body)) OVER sized AS bytes
+    SELECT entry.*, row_number() OVER sized AS place, sum(octet_length(body)) OVER sized AS bytes
     FROM (
-      SELECT revision, body FROM policystore_log
+      SELECT * FROM policystore_log
       WHERE namespace = of_namespace AND revision BETWEEN first_revision AND last_revision
       ORDER BY revision LIMIT max_entries
-    ) AS candidate
+    ) AS entry
     WINDOW sized AS (ORDER BY revision ROWS UNBOUNDED PRECEDING)
   ) AS measured
-  JOIN policystore_log AS entry ON entry.namespace = of_namespace AND entry.revision = measured.revision
   WHERE place = 1 OR bytes <= max_bytes
-  ORDER BY entry.revision
+  ORDER BY revision
 $$;
 
 -- The same from last_revision down to first_revision; at least min_entries, if there are so many.
 CREATE FUNCTION policystore_page_down(
   of_namespace text, first_revision bigint, last_revision bigint, max_entries bigint, max_bytes bigint, min_entries bigint
 ) RETURNS SETOF policystore_log LANGUAGE sql STABLE AS $$
-  SELECT entry.*
+  SELECT namespace, revision, epoch, id, previous, commit_time, body, summary
   FROM (
-    SELECT revision, row_number() OVER sized AS place, sum(octet_length(body)) OVER sized AS bytes
+    SELECT entry.*, row_number() OVER sized AS place, sum(octet_length(body)) OVER sized AS bytes
     FROM (
-      SELECT revision, body FROM policystore_log
+      SELECT * FROM policystore_log
       WHERE namespace = of_namespace AND revision BETWEEN first_revision AND last_revision
       ORDER BY revision DESC LIMIT max_entries
-    ) AS candidate
+    ) AS entry
     WINDOW sized AS (ORDER BY revision DESC ROWS UNBOUNDED PRECEDING)
   ) AS measured
-  JOIN policystore_log AS entry ON entry.namespace = of_namespace AND entry.revision = measured.revision
   WHERE place <= min_entries OR bytes <= max_bytes
-  ORDER BY entry.revision DESC
+  ORDER BY revision DESC
 $$;
 
 -- What came after a revision: a row of kind 'head' or 'interrupted' with the head, none of a namespace that was never
