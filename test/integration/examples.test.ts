@@ -141,6 +141,30 @@ describe('the examples', () => {
       expect((await policyAt(server.address)).modelVersions).to.deep.equal(new Map([['alpha', '2.1']]));
     });
 
+    it('5 decides on a live policy, a stop included', async () => {
+      await using client = new PolicyClient({ addresses: server.address });
+      for (const round of [1, 2]) {
+        const run5 = await run(5);
+        const decisions = (buy: string, much: string): RegExp[] => [
+          new RegExp(`^ {2}buy BTCUSDT: ${buy}$`, 'm'),
+          new RegExp(`^ {2}buy too much: ${much}RISK_TOO_HIGH, MAX_POSITIONS_REACHED$`, 'm'),
+          /^ {2}sell all: allowed$/m,
+        ];
+        expectLines(run5, [
+          ...[/^Trading, by \w+:\d+:$/m, ...decisions('allowed', '')],
+          'Told: trading is REDUCE_ONLY (drawdown 4 %).',
+          ...['Stopped everywhere, by', ...decisions('TRADING_REDUCE_ONLY', 'TRADING_REDUCE_ONLY, ')],
+          'Told: trading is ACTIVE (all clear).',
+          ...['Trading again, by', ...decisions('allowed', '')],
+          ...['Out of touch, by', ...decisions('POLICY_STALE', 'POLICY_STALE, ')],
+          ...['Asked for, by', ...decisions('allowed', '')],
+        ]);
+        const { allowedStrategies, allowedSymbols } = await policyAt(server.address);
+        expect([allowedStrategies, allowedSymbols], `round ${round}`).to.deep.equal([['trend'], ['BTCUSDT']]);
+        expect((await client.fleet.list({ components: ['executor'] })).members, 'has left').to.be.empty;
+      }
+    });
+
     it('6 promotes and demotes strategies, and loses none to a race', async () => {
       await run(1);
       for (const round of [1, 2]) {
@@ -152,6 +176,30 @@ describe('the examples', () => {
         ]);
         const { allowedStrategies } = await policyAt(server.address);
         expect(allowedStrategies, `round ${round}`).to.deep.equal(['trend', 'mean-reversion']);
+      }
+    });
+
+    it('7 runs through a day, with a stop that every executor applied', async () => {
+      const stopped = 'TRADING_REDUCE_ONLY, STRATEGY_NOT_ALLOWED';
+      for (const round of [1, 2]) {
+        expectLines(await run(7), [
+          /^symbols ranked\. Buy: allowed$/m,
+          /^trending, low volatility: AGGRESSIVE\. Buy: allowed$/m,
+          /^equity 99000, drawdown 2\.0 %\. Buy: allowed$/m,
+          `equity 96500, drawdown 4.5 %. Buy: ${stopped}\n`,
+          /^STOPPED, everywhere\. Sell: allowed$/m,
+          `choppy, high volatility: DEFENSIVE. Buy: ${stopped}, RISK_TOO_HIGH\n`,
+          `equity 99500, drawdown 1.5 %. Buy: ${stopped}, RISK_TOO_HIGH\n`,
+          'equity 100200, drawdown 0.8 %. Buy: RISK_TOO_HIGH\n',
+          /^ranging, normal volatility: NORMAL\. Buy: allowed$/m,
+        ]);
+        expect(await policyAt(server.address), `round ${round}`).to.deep.include({
+          riskMode: RiskMode.NORMAL,
+          maxRiskPerTrade: 0.01,
+          maxPositions: 10,
+          allowedStrategies: ['trend'],
+          allowedSymbols: ['BTCUSDT', 'ETHUSDT'],
+        });
       }
     });
   });
