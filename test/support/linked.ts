@@ -1,7 +1,7 @@
 import { createMemoryStore } from '../../server/src/store/memory/memory-store.js';
 import type { LogBounds, PolicyStore } from '../../server/src/store/store.js';
 import { createManualClock, type ManualClock } from './clock.js';
-import { ROOMY, type TestEngine, useEngines } from './engine.js';
+import { type EngineSetup, ROOMY, type TestEngine, useEngines } from './engine.js';
 import { createFaultyStore, type FaultyStore } from './faulty-store.js';
 
 /** As long as a write waits at most for a store that is away, behind a pause and a try of the ones before. */
@@ -19,8 +19,12 @@ export interface Replica {
   readonly link: FaultyStore;
 }
 
-/** Starts replicas and closes them after each test of the current suite, their stores reached again. */
-export function useLinked(): (count?: number, bounds?: LogBounds) => Promise<Linked> {
+/** Starts replicas, called `a`, `b` and so on, and closes them after each test of the current suite, their stores reached again. */
+export function useLinked(): (
+  count?: number,
+  bounds?: LogBounds,
+  setup?: Pick<EngineSetup, 'expected'>,
+) => Promise<Linked> {
   const started: Linked[] = [];
   afterEach(async () => {
     for (const { clock, replicas } of started.splice(0)) {
@@ -32,13 +36,14 @@ export function useLinked(): (count?: number, bounds?: LogBounds) => Promise<Lin
     }
   });
   const start = useEngines();
-  return async (count = 1, bounds = ROOMY) => {
+  return async (count = 1, bounds = ROOMY, setup = {}) => {
     const clock = createManualClock();
     const store = createMemoryStore(bounds, clock);
     const replicas: Replica[] = [];
     for (let i = 0; i < count; i += 1) {
       const link = createFaultyStore(store);
-      replicas.push({ link, engine: await start({ store: link, clock }) });
+      const replica = String.fromCharCode('a'.charCodeAt(0) + i);
+      replicas.push({ link, engine: await start({ store: link, clock, replica, ...setup }) });
     }
     const linked = { clock, store, replicas };
     started.push(linked);

@@ -144,6 +144,7 @@ export class ServedNamespace implements Namespace {
 
   /** Streams are told first; then what is queued is settled; then the store is let go. */
   async close(): Promise<void> {
+    this.#fleet.stop();
     this.#hub.close();
     const fleetClosed = this.#fleet.close();
     this.#expiry.close();

@@ -6,6 +6,8 @@ import { BEAT_MS, SILENCE_MS } from './timing.js';
 
 /** How long news gather while watchers are still at it, in milliseconds: after an override or a restore, and else. */
 const GATHER_MS = { stop: 20, else: 250 };
+/** The shortest time between two words, in milliseconds, when all watchers have dealt with a change that is no stop. */
+const PAUSE_MS = 100;
 /** How long a stop that not all have dealt with is urgent, in milliseconds. */
 const URGENT_MS = 1000;
 /** How long it is known in the store, beside the lease, in milliseconds: longer than anybody may act on it. */
@@ -111,7 +113,7 @@ export class Announcer {
     const isSettled = this.#options.isSettled();
     const isUrgent = this.#failure === undefined && this.#options.clock.now() - this.#stopAt < URGENT_MS;
     if (isUrgent) return isSettled ? since : since + GATHER_MS.stop;
-    return Math.max(this.#sentAt, isSettled ? -Infinity : since) + GATHER_MS.else;
+    return isSettled ? this.#sentAt + PAUSE_MS : Math.max(this.#sentAt, since) + GATHER_MS.else;
   }
 
   async #send(): Promise<void> {

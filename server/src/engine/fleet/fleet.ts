@@ -180,11 +180,15 @@ export class Fleet {
     }
   }
 
-  /** Those who wait are told that the server stops; the other replicas, who may still act on what was said here. */
-  async close(): Promise<void> {
+  /** Those who wait are told that the server stops. Before the streams end, lest nobody seem to be left to wait for. */
+  stop(): void {
     this.#closed = true;
     this.#cancelPoll?.();
     for (const waiter of this.#waiters) waiter.fail(shuttingDown());
+  }
+
+  /** The other replicas are told who may still act on what was said here. After the streams have ended. */
+  async close(): Promise<void> {
     if (this.#options.journal.loaded) await this.#announcer.close();
   }
 

@@ -63,8 +63,9 @@ export class Others {
     for (const [replica, heard] of this.#heard) {
       const isSilent = this.#isSilent(heard);
       for (const told of heard.members) {
-        const member = { ...told, replica };
-        yield { ...member, ...this.#standing(told, goal, { ...heard, isSilent, now }) };
+        if (this.#isOver(told, heard, now)) continue;
+        const standing = this.#standing(told, goal, { ...heard, isSilent, now });
+        yield { ...told, replica, ...standing };
       }
     }
   }
@@ -126,7 +127,8 @@ export class Others {
     }
     const told = new Set(said.map(({ replica }) => replica));
     for (const [replica, heard] of this.#heard) {
-      if (!told.has(replica) && this.#isOver(heard, now)) this.#heard.delete(replica);
+      const isOver = heard.members.every((member) => this.#isOver(member, heard, now));
+      if (isOver && !told.has(replica)) this.#heard.delete(replica);
     }
   }
 
@@ -135,13 +137,11 @@ export class Others {
     return known !== undefined && Buffer.compare(known, body) === 0;
   }
 
-  #isOver(heard: Heard, now: number): boolean {
-    if (!this.#isSilent(heard)) return false;
-    const standing = { ...heard, isSilent: true, now: now - SHOWN_MS };
-    return heard.members.every((member) => {
-      const { safeIn } = this.#standing(member, undefined, standing);
-      return safeIn === undefined || isSafe({ ...member, safeIn });
-    });
+  /** Whether a member was lost and is safe, and has been shown so. */
+  #isOver(member: Member, heard: Heard, now: number): boolean {
+    const isSilent = this.#isSilent(heard);
+    const { state, safeIn } = this.#standing(member, undefined, { ...heard, isSilent, now: now - SHOWN_MS });
+    return safeIn === undefined ? isSilent : state === MemberState.LOST && isSafe({ ...member, safeIn });
   }
 }
 
