@@ -7,8 +7,8 @@ export interface ManualTiming extends Timing, Pick<ManualClock, 'advance' | 'pen
   jump(ms: number): void;
 }
 
-/** @param random What chance decides; 1: every pause is as long as it can be. */
-export function createManualTiming(random = 1): ManualTiming {
+/** @param random What chance decides. Default: every pause is about as long as it can be. */
+export function createManualTiming(random = 1 - 2 ** -30): ManualTiming {
   const clock = createManualClock();
   let jumped = 0;
   return {

@@ -202,6 +202,6 @@ function describe(error: unknown): string {
   } catch {
     text = '';
   }
-  const clean = text.replace(/\p{Cc}+/gu, ' ').trim();
+  const clean = text.replace(/[\p{Cc}\s]+/gu, ' ').trim();
   return (clean || 'a listener failed').slice(0, MAX_REASON);
 }
