@@ -49,7 +49,7 @@ describe('the benchmark', () => {
       ...[10, 100, 1000].flatMap((watchers) => [`fan-out.${watchers}.p50`, `fan-out.${watchers}.cpu`]),
       ...['stop.100.p50', 'stop.100.p99'],
       ...['rankings.1.cpu', 'rankings.10.cpu', 'rankings.patch-and-get.cpu'],
-      ...['gates.rate.throughput', 'gates.time', 'gates.many.time', 'gates.floor.time', 'gates.get.time'],
+      ...['gates.rate.throughput', 'gates.time', 'gates.many.time', 'gates.live.time', 'gates.get.time'],
     ]);
     for (const { id, comparison } of rows.filter((row) => row.id.includes('.postgres.'))) {
       expect(comparison?.reference, id).to.equal('Redis, AOF always');

@@ -169,7 +169,9 @@ describe('SafetyGovernor', () => {
       proxy.cut();
 
       let report: SafetyReport | undefined;
-      while (report?.trip === undefined) report = await own.observe(78).catch(() => undefined);
+      for (let tries = 0; tries < 100 && report?.trip === undefined; tries += 1) {
+        report = await own.observe(78).catch(() => undefined);
+      }
 
       expect(await own.observe(77)).to.include({ tripped: true, trip: undefined });
       expect(await world().changes()).to.have.lengthOf(1);
