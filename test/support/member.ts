@@ -22,6 +22,10 @@ export class TestMember {
   answers: boolean;
   /** Until when it may believe what it holds, by the clock that it was given. */
   believesUntil = -Infinity;
+  /** The versions that it acknowledged as applied. */
+  readonly applied: Version[] = [];
+  readonly #unread: WatchResponse[] = [];
+  #isFrozen = false;
   readonly #clock: Clock | undefined;
   #held: { readonly version: Version; readonly pendingSequence: number } | undefined;
   #id = '';
@@ -34,7 +38,8 @@ export class TestMember {
     this.#clock = clock;
     const watcher = { component, instance, address: '127.0.0.1:1', acknowledges: true };
     this.reader = engine.watch({ watcher, ...options }, (message) => {
-      this.#take(message);
+      if (this.#isFrozen) this.#unread.push(message);
+      else this.#take(message);
       return true;
     });
   }
@@ -53,10 +58,25 @@ export class TestMember {
     const said = { watcherId: this.#id, version, rejection: undefined, pendingSequence, closing: false };
     const sentAt = this.#clock?.now() ?? 0;
     const answer = this.engine.namespace.acknowledge({ ...said, ...parts });
+    if (version !== undefined && parts.rejection === undefined) this.applied.push(parts.version ?? version);
     const isHeld = version?.epoch === answer.version?.epoch && version!.revision >= answer.version!.revision;
     const validForMs = millisecondsOf(answer.validFor!);
     if (isHeld && validForMs > 0) this.believesUntil = Math.max(this.believesUntil, sentAt + validForMs);
     return answer;
+  }
+
+  /** Does nothing until it thaws; what it is sent waits. */
+  freeze(): void {
+    this.#isFrozen = true;
+  }
+
+  thaw(): void {
+    this.#isFrozen = false;
+    for (const message of this.#unread.splice(0)) this.#take(message);
+  }
+
+  get isFrozen(): boolean {
+    return this.#isFrozen;
   }
 
   leave(): void {
@@ -74,7 +94,7 @@ export class TestMember {
     queueMicrotask(() => {
       this.#isSending = false;
       try {
-        if (this.answers && this.reader.error === undefined) this.acknowledge();
+        if (this.answers && !this.#isFrozen && this.reader.error === undefined) this.acknowledge();
       } catch (error) {
         this.refusals.push(error);
       }

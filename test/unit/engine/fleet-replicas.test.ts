@@ -166,6 +166,18 @@ describe('the fleet of several replicas', () => {
       ]);
     });
 
+    it('and not one that the store has merely forgotten', async () => {
+      const { clock, store, near, far, join } = await startPair();
+      join(far, 'f');
+      await clock.advance(BEAT_MS);
+      await store.announce('default', { replica: 'b', body: Buffer.alloc(0) }, 0);
+      expect(await asked(clock, listed(near.engine))).to.deep.equal([
+        'executor/f applied',
+        'replica/a applied',
+        'replica/b applied',
+      ]);
+    });
+
     it('and is not fooled by a store that was away', async () => {
       const { clock, near, far, join } = await startPair();
       join(far, 'f');

@@ -274,11 +274,12 @@ export class Fleet {
     const local = this.#watchers().map((watcher) => {
       const state = goal === undefined ? this.#stateOf(watcher) : watcher.stateFor(goal);
       const safeInMs = Math.min(watcher.leaseEndsAt, renewedUntil) - now;
-      return { ...memberOf(watcher, state, journal.replica.version, safeInMs), replica: replica.id };
+      const member = { ...memberOf(watcher, state, journal.replica.version, safeInMs), replica: replica.id };
+      return { member, mayGo: watcher.leaseEndsAt <= now || watcher.presence === 'lost' };
     });
     const own = replicaMember(replica, this.#since, journal.replica.version, lease.remainingMs);
-    const members = [own, ...local, ...this.#others.members(goal)].filter((member) => chosen.has(member));
-    return withoutThoseReplaced(members).sort(inOrder);
+    const all = [{ member: own, mayGo: false }, ...local, ...this.#others.members(goal)];
+    return withoutThoseReplaced(all.filter(({ member }) => chosen.has(member))).sort(inOrder);
   }
 
   /** What the others are told. A watcher with a stream may be renewed until they hear of it again. */

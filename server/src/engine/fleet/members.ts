@@ -70,22 +70,24 @@ export function millisecondsOf({ seconds, nanos }: NonNullable<Member['safeIn']>
   return seconds * 1000 + nanos / 1_000_000;
 }
 
-/**
- * Without those that are not there any more and have come back, here or elsewhere: whoever can no longer act, and whoever
- * was lost, and has begun a later stream under the same component and instance.
- */
-export function withoutThoseReplaced(members: readonly Member[]): Member[] {
+/** Who may be a member. */
+export interface Candidate {
+  readonly member: Member;
+  /** It was lost, or has not been heard of for a whole lease: if its program is known to be elsewhere, that is all. */
+  readonly mayGo: boolean;
+}
+
+/** Without those that have come back, here or elsewhere: with a later stream under the same component and instance. */
+export function withoutThoseReplaced(candidates: readonly Candidate[]): Member[] {
   const newest = new Map<string, number>();
-  for (const member of members) {
+  for (const { member } of candidates) {
     if (!isThere(member)) continue;
     const key = keyOf(member);
     newest.set(key, Math.max(newest.get(key) ?? 0, sinceOf(member)));
   }
-  return members.filter((member) => {
-    if (member.instance === '' || member.component === REPLICA_COMPONENT) return true;
-    const mayGo = member.state === MemberState.LOST || isSafe(member);
-    return !mayGo || (newest.get(keyOf(member)) ?? 0) <= sinceOf(member);
-  });
+  const isReplaced = ({ member, mayGo }: Candidate): boolean =>
+    mayGo && member.instance !== '' && (newest.get(keyOf(member)) ?? 0) > sinceOf(member);
+  return candidates.filter((candidate) => !isReplaced(candidate)).map(({ member }) => member);
 }
 
 export function isSafe({ safeIn }: Member): boolean {

@@ -4,7 +4,7 @@ import type { Clock } from '../../clock.js';
 import { type PolicyStore, StoreUnavailable, StoreUnusable } from '../../store/store.js';
 import type { EngineLog } from '../engine-log.js';
 import type { Goal } from './goal.js';
-import { isSafe, millisecondsOf, REPLICA_COMPONENT, safeIn } from './members.js';
+import { type Candidate, isSafe, millisecondsOf, REPLICA_COMPONENT, safeIn } from './members.js';
 import { SILENCE_MS } from './timing.js';
 
 /** How long members of a replica that is silent are shown after they are safe, in milliseconds. */
@@ -58,14 +58,15 @@ export class Others {
   }
 
   /** Who is there, by what was said last, and what they make of a goal. */
-  *members(goal: Goal | undefined): Iterable<Member> {
+  *members(goal: Goal | undefined): Iterable<Candidate> {
     const now = this.#options.clock.now();
     for (const [replica, heard] of this.#heard) {
       const isSilent = this.#isSilent(heard);
       for (const told of heard.members) {
         if (this.#isOver(told, heard, now)) continue;
         const standing = this.#standing(told, goal, { ...heard, isSilent, now });
-        yield { ...told, replica, ...standing };
+        const mayGo = isSilent || told.state === MemberState.LOST || isSafe(told);
+        yield { member: { ...told, replica, ...standing }, mayGo };
       }
     }
   }
@@ -92,12 +93,13 @@ export class Others {
   ): Pick<Member, 'state' | 'safeIn'> {
     const state = stateOf(member, goal, isSilent);
     if (member.safeIn === undefined || goal?.isPending === true) return { state, safeIn: undefined };
+    const { leaseMs } = this.#options;
     const told = millisecondsOf(member.safeIn);
-    let ms = told;
-    // Else its lease may be renewed at any time.
+    // Who has a stream may be renewed at any time, as long as its replica is heard of.
+    let ms = Math.max(told, leaseMs);
     if (member.state === MemberState.LOST) ms = told - (now - heardAt);
-    else if (isSilent && told > 0) ms = told + SILENCE_MS - (now - heardAt);
-    if (goal !== undefined) ms = Math.min(ms, goal.knownAt + this.#options.leaseMs - now);
+    else if (isSilent) ms += SILENCE_MS - (now - heardAt);
+    if (goal !== undefined) ms = Math.min(ms, goal.knownAt + leaseMs - now);
     return { state, safeIn: safeIn(ms) };
   }
 
