@@ -34,7 +34,7 @@ check: $(PACKAGES) ## what needs no service: format, lint, types, contract, gene
 bench: $(BUILT) services ## measure against a bare gRPC server, and against etcd where it is installed
 	@tsx test/bench/main.ts
 
-demo: $(BUILT) ## a controller, three executors and two watchers on a server of their own, with what happened
+demo: $(BUILT) ## a trading day in half a minute: every component on a server of its own, and whether all obeyed the policy
 	@tsx test/demo/main.ts
 
 build: $(BUILT) ## compile the client and the server

@@ -1,73 +1,85 @@
-// Controllers patch the policy while three executors ask for it per signal and two components watch it. Ends with 0
-// only if all of them saw what they must. With POLICY_STORE=redis://… two replicas serve on that Redis, in the
-// namespace of POLICY_NAMESPACE, else in a new one.
+// A trading day: every component of a trading system at work on a policy server of its own. See options.ts.
 import { randomBytes } from 'node:crypto';
-import { setTimeout as pause } from 'node:timers/promises';
 
-import { runControllers } from './controllers.js';
-import { startExecutor } from './executors.js';
-import { Narrator } from './narrator.js';
-import { connect, type Stage } from './participant.js';
-import type { ChangeMade, DemoRecord } from './record.js';
+import { Stage } from './cast/stage.js';
+import { playDay } from './day.js';
+import { Book } from './market/book.js';
+import { DAY_MINUTES } from './market/day-time.js';
+import { Market } from './market/market.js';
+import { createRandom } from './market/random.js';
+import { type DemoOptions, readOptions, USAGE } from './options.js';
+import { Recorder } from './recorder.js';
+import { makeReport, type Report } from './report.js';
+import { chooseTeller } from './screen/choose-teller.js';
 import { startServers } from './servers.js';
 import { summarize } from './summary.js';
-import { findProblems } from './verdict.js';
-import { startWatcher } from './watchers.js';
+import { findProblems } from './verdict/verdict.js';
 
-/** What did not arrive by then, after the last change, is missing. */
-const PATIENCE_MS = 10_000;
+/** More problems than these are usually one. */
+const MOST_PROBLEMS = 20;
 
-async function play(addresses: readonly string[], namespace: string): Promise<DemoRecord> {
+async function run({ seed, seconds, json }: DemoOptions): Promise<void> {
   const over = new AbortController();
-  const stage: Stage = { namespace, narrator: new Narrator(), sentAt: new Map(), over: over.signal };
-  // Turn by turn over the replicas, so that each serves a watcher and some executors.
-  let turn = 0;
-  const address = (): string => addresses[turn++ % addresses.length] ?? '';
-  const writeTo = addresses[0] ?? '';
+  const interrupt = (): void => {
+    over.abort(new Error('interrupted'));
+  };
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const talk = json ? process.stderr : process.stdout;
+  const say = (line: string): void => void talk.write(`${line}\n`);
 
-  await using client = connect(writeTo, namespace, 'demo');
-  const start = await client.get({ fresh: true });
-  const watchers = ['risk_guard', 'portfolio_balancer'].map((name) => startWatcher(stage, name, address()));
-  const executors = [1, 2, 3].map((i) => startExecutor(stage, `executor-${i}`, address()));
-  const everybody = [...watchers, ...executors];
-  const reach = async (revision: number): Promise<void> => {
-    await Promise.all(everybody.map(({ progress }) => progress.reach(revision)));
-  };
-  const act = async (): Promise<readonly ChangeMade[]> => {
-    await reach(start.version.revision);
-    const changes = await runControllers(stage, writeTo, start.version);
-    const patience = pause(PATIENCE_MS, undefined, { signal: over.signal });
-    await Promise.race([reach(changes.at(-1)?.version.revision ?? 0), patience]);
-    over.abort();
-    return changes;
-  };
-  const [changes] = await Promise.all([act(), ...everybody.map(({ done }) => done)]);
-  return {
-    start,
-    changes,
-    watchers: watchers.map(({ name, seen }) => ({ name, events: seen })),
-    executors: executors.map(({ name, seen }) => ({ name, reads: seen })),
-  };
-}
+  const store = nonEmpty(process.env['POLICY_STORE']);
+  const namespace = nonEmpty(process.env['POLICY_NAMESPACE']) ?? `demo-${randomBytes(4).toString('hex')}`;
+  await using servers = await startServers(store, namespace);
+  const { addresses, description } = servers;
+  const setting = { seed, namespace, servers: description, addresses };
+  say(`Namespace ${namespace}, ${description}: ${addresses.join(', ')}. Seed ${seed}.\n`);
 
-const store = nonEmpty(process.env['POLICY_STORE']);
-const namespace = nonEmpty(process.env['POLICY_NAMESPACE']) ?? `demo-${randomBytes(4).toString('hex')}`;
-const servers = await startServers(store, namespace);
-console.log(`Namespace ${namespace}, ${servers.description}: ${servers.addresses.join(', ')}.\n`);
-try {
-  const record = await play(servers.addresses, namespace);
-  const problems = findProblems(record);
-  console.log(['', ...summarize(record), ...problems.map((problem) => `WRONG: ${problem}`)].join('\n'));
-  process.exitCode = problems.length === 0 ? 0 : 1;
-  console.log(
-    problems.length === 0
-      ? 'demo: ok. Every watcher saw every change once and in order; every executor read forward to the last one.'
+  const report = await play(setting, seconds, talk, over.signal);
+  const { ok, problems } = report.verdict;
+  say(
+    ['', ...summarize(report), ...problems.slice(0, MOST_PROBLEMS).map((each) => `WRONG: ${each}`)].join(
+      '\n',
+    ),
+  );
+  say(
+    ok
+      ? 'demo: ok. Every decision matches its policy revision; nobody entered between the receipt of the trip and its restore; every listener was told of every change, once and in order.'
       : `demo: failed, ${problems.length} problems.`,
   );
-} finally {
-  await servers.close();
+  if (json) console.log(JSON.stringify(report, null, 2));
+  process.exitCode = ok ? 0 : 1;
+}
+
+async function play(
+  setting: Parameters<typeof makeReport>[0],
+  seconds: number,
+  talk: NodeJS.WriteStream,
+  signal: AbortSignal,
+): Promise<Report> {
+  const { addresses, namespace, seed, servers } = setting;
+  const teller = chooseTeller(talk, `PolicyStore, a trading day. ${servers}, seed ${seed}`, process.env);
+  const recorder = new Recorder(teller);
+  const random = createRandom(seed);
+  const book = new Book();
+  const minuteMs = (seconds * 1000) / DAY_MINUTES;
+  try {
+    await using stage = new Stage(addresses, namespace, new Market(random), book, recorder, minuteMs);
+    const record = await playDay(stage, random, (scene) => teller.show(scene), signal);
+    return makeReport(setting, record, recorder, book, findProblems(record));
+  } finally {
+    teller.close();
+  }
 }
 
 function nonEmpty(text: string | undefined): string | undefined {
   return text === '' ? undefined : text;
+}
+
+try {
+  const options = readOptions(process.argv.slice(2));
+  if (options.help) console.log(USAGE);
+  else await run(options);
+} catch (error) {
+  console.error(error instanceof Error ? `demo: failed. ${error.message}` : error);
+  process.exitCode = 1;
 }

@@ -6,19 +6,28 @@ import { fileURLToPath } from 'node:url';
 import { type ManagedProcess, startProcess } from '../support/process.js';
 
 /** The servers of one demo: one on an embedded store, or two replicas on a store that can be shared. */
-export interface Servers {
+export interface Servers extends AsyncDisposable {
   readonly addresses: readonly string[];
   /** What they run on, for people. */
   readonly description: string;
-  close(): Promise<void>;
 }
+
+/** What the URLs of stores begin with that two replicas can share. */
+const SHARED = [
+  ['redis', 'Redis'],
+  ['postgres', 'PostgreSQL'],
+] as const;
+
+/** Who acknowledges, so that a receipt says who is not there at all. */
+const EXPECTED = 'executor:3,orchestrator:1,risk_guard:1,portfolio_balancer:1,ensemble_manager:1';
 
 const MAIN = fileURLToPath(new URL('../../server/dist/main.js', import.meta.url));
 const LISTENING = /listening on ([^"\s]+)/;
 
 export async function startServers(store: string | undefined, namespace: string): Promise<Servers> {
   const dir = await mkdtemp(join(tmpdir(), 'policystore-demo-'));
-  const replicas = store?.startsWith('redis') ? 2 : 1;
+  const kind = SHARED.find(([scheme]) => store?.startsWith(scheme))?.[1];
+  const replicas = kind === undefined ? 1 : 2;
   const url = store ?? `sqlite:${join(dir, 'policy.db')}`;
   const running: ManagedProcess[] = [];
   const close = async (): Promise<void> => {
@@ -34,10 +43,10 @@ export async function startServers(store: string | undefined, namespace: string)
   return {
     addresses: running.map(({ output }) => LISTENING.exec(output)?.[1] ?? ''),
     description:
-      replicas === 1
+      kind === undefined
         ? `one server on ${store ?? 'SQLite in a temporary directory'}`
-        : 'two replicas on one Redis',
-    close,
+        : `two replicas on one ${kind}`,
+    [Symbol.asyncDispose]: close,
   };
 }
 
@@ -53,6 +62,7 @@ function startServer(store: string, namespace: string): Promise<ManagedProcess> 
       POLICY_NAMESPACES: namespace,
       POLICY_GRPC_ADDR: '127.0.0.1:0',
       POLICY_LOG_FORMAT: 'json',
+      POLICY_EXPECTED: EXPECTED,
     },
     answers: async ({ output }) => output.includes('"msg":"ready"'),
   });

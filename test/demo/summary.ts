@@ -1,23 +1,24 @@
-import { median } from '../bench/measure/statistics.js';
-import { ms } from './narrator.js';
-import type { DemoRecord } from './record.js';
+import type { Latency } from './latencies.js';
+import type { Report } from './report.js';
+import { count, ms, percent, plural } from './screen/numbers.js';
 
-/** What happened, in a few lines. */
-export function summarize({ changes, watchers, executors }: DemoRecord): string[] {
-  const first = changes[0]?.version.revision;
-  const last = changes.at(-1)?.version.revision;
+/** A report, in a few lines. */
+export function summarize({ revisions, decisions, trips, account, latencies }: Report): string[] {
+  const reasons = Object.entries(decisions.byReason).map(([code, times]) => `${code} ${count(times)}`);
   return [
-    `${changes.length} changes, revisions ${first} to ${last}.`,
-    ...watchers.map(({ name, events }) => {
-      const lags = changes.map(({ version, sentAt }) => {
-        const event = events.find((each) => each.version.revision === version.revision);
-        return (event?.at ?? NaN) - sentAt;
-      });
-      return `${name} was told of ${events.length - 1} changes, ${ms(median(lags))} after they were sent, at most ${ms(Math.max(...lags))}.`;
-    }),
-    ...executors.map(({ name, reads }) => {
-      const revisions = new Set(reads.map(({ version }) => version.revision));
-      return `${name} asked ${reads.length} times and decided on ${revisions.size} revisions.`;
-    }),
+    `${plural(revisions.changes, 'change')}, ${revisions.first} to ${revisions.last}.`,
+    `${plural(decisions.total, 'decision')}: ${count(decisions.allowed)} allowed, ${count(decisions.denied)} denied (${reasons.join(', ')}).`,
+    ...trips.map(
+      ({ version, receiptAfterMs, members }) =>
+        `The trip ${version} was applied by ${plural(members.length, 'member')} of the fleet ${ms(receiptAfterMs)} after it was sent.`,
+    ),
+    ...describe('A listener was told of a change', latencies.commitToListener, 'after its commit'),
+    ...describe('An executor that asks per signal waited', latencies.get, 'for its policy'),
+    `Equity ${count(account.equity)} (${percent(account.gain)}), the deepest drawdown was ${percent(account.deepestDrawdown)}.`,
   ];
+}
+
+function describe(what: string, latency: Latency | undefined, end: string): string[] {
+  if (latency === undefined) return [];
+  return [`${what} ${ms(latency.p50Ms)} (median), ${ms(latency.p99Ms)} (99 %) ${end}.`];
 }
