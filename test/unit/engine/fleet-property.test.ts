@@ -59,15 +59,21 @@ interface Claim {
   readonly safeAt: number;
 }
 
+interface Host {
+  readonly link: FaultyStore;
+  readonly engine: TestEngine;
+  isKilled: boolean;
+}
+
 class Story {
   readonly members: TestMember[] = [];
   readonly claims: Claim[] = [];
   receipts = 0;
   ofAll = 0;
   readonly #clock: ManualClock;
-  readonly #replicas: { readonly link: FaultyStore; readonly engine: TestEngine; isKilled: boolean }[];
+  readonly #replicas: readonly Host[];
 
-  private constructor(clock: ManualClock, replicas: Story['#replicas']) {
+  private constructor(clock: ManualClock, replicas: readonly Host[]) {
     this.#clock = clock;
     this.#replicas = replicas;
   }
