@@ -304,6 +304,28 @@ describe('a receipt', () => {
       expect(receipt.everywhere).to.equal(true);
     });
 
+    it('means what was pending when the version was given, though it was committed before anybody asks', async () => {
+      const { clock, link, engine, join } = await startFleet();
+      const member = join();
+      await clock.advance(0);
+      member.answers = false;
+      link.cut();
+      const stop = engine.override();
+      await clock.advance(10);
+      const { version } = await stop;
+      link.mend();
+      await clock.advance(3000);
+      expect(member.held!.revision).to.equal(version.revision + 1);
+      const early = watched(waitApplied(engine, version, { timeoutMs: 100 }));
+      await clock.advance(100);
+      expect(early.lines).to.deep.equal(['executor/one pending', 'replica/a applied']);
+      member.acknowledge();
+      expect((await waitApplied(engine, version)).appliedEverywhere).to.equal(true);
+      const { version: next } = await engine.patch({ maxRiskPerTrade: 0.5 });
+      member.acknowledge({ version: member.held! });
+      expect((await waitApplied(engine, next)).appliedEverywhere).to.equal(true);
+    });
+
     it('counts who came back meanwhile, and got it with the first message', async () => {
       const { clock, link, engine, join } = await startFleet();
       link.cut();

@@ -30,6 +30,7 @@ import {
   withoutThoseReplaced,
 } from './members.js';
 import { Others } from './others.js';
+import { PendingSpans } from './pending-spans.js';
 import type { Roster } from './roster.js';
 import { encodeSummary } from './summary.js';
 import { Waiter } from './waiter.js';
@@ -61,6 +62,7 @@ export class Fleet {
   readonly #options: FleetOptions;
   readonly #others: Others;
   readonly #announcer: Announcer;
+  readonly #spans = new PendingSpans();
   readonly #waiters = new Set<Waiter>();
   /** Who has not dealt with all that this replica holds. */
   readonly #behind: FirstBehind<LocalWatcher>;
@@ -151,7 +153,7 @@ export class Fleet {
     if (!journal.replica.reaches(version)) await barrier.reach(version);
     signal?.throwIfAborted();
     if (this.#closed) throw shuttingDown();
-    const goal = new Goal(version, journal.replica, clock);
+    const goal = new Goal(this.#spans.meaning(version), journal.replica, clock);
     const chosen = new Chosen(selector);
     const receipt = (): WaitAppliedResponse => this.#receipt(chosen, goal);
     const waiter = new Waiter({ goal, chosen, roster, others: this.#others, receipt });
@@ -209,6 +211,7 @@ export class Fleet {
     this.#inForce = replica.inForce;
     this.#head = undefined;
     this.#behind.restart();
+    this.#spans.update(replica);
     for (const { goal } of this.#waiters) goal.update(replica);
     this.#announcer.changed({ isStop });
     this.#settle();
