@@ -25,6 +25,7 @@ const GRPCURL = (process.env['PATH'] ?? '')
 
 const SERVICE = 'quantumtrader.policy.v1.PolicyService';
 const HISTORY = 'quantumtrader.policy.v1.HistoryService';
+const FLEET = 'quantumtrader.policy.v1.FleetService';
 
 type Question = NonNullable<ServerReflectionRequest['messageRequest']>;
 type Answer = NonNullable<ServerReflectionResponse['messageResponse']>;
@@ -68,6 +69,7 @@ describe('reflection', () => {
         'grpc.health.v1.Health',
         'grpc.reflection.v1.ServerReflection',
         'grpc.reflection.v1alpha.ServerReflection',
+        FLEET,
         HISTORY,
         SERVICE,
       ]);

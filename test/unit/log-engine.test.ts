@@ -163,3 +163,11 @@ describe('what the operator is told of a pending override', () => {
     expect(lines[0]!.msg).to.match(/^override LOST: desk by governor/);
   });
 });
+
+describe('a server that others no longer hear of', () => {
+  it('is a warning that says what becomes of those that watch', () => {
+    log.unannounced({ namespace: 'default', error: new Error('no memory.') });
+    expect(lines[0]).to.include({ level: WARN });
+    expect(lines[0]!.msg).to.match(/^other servers no longer hear of this one: no memory\. They take/);
+  });
+});

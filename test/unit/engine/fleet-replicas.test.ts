@@ -9,7 +9,7 @@ import { expect } from 'chai';
 
 import { encodeSummary } from '../../../server/src/engine/fleet/summary.js';
 import { createMemoryStore } from '../../../server/src/store/memory/memory-store.js';
-import type { PolicyStore } from '../../../server/src/store/store.js';
+import { type PolicyStore, StoreUnavailable } from '../../../server/src/store/store.js';
 import { createManualClock } from '../../support/clock.js';
 import { ROOMY, useEngines } from '../../support/engine.js';
 import { createFaultyStore } from '../../support/faulty-store.js';
@@ -264,13 +264,16 @@ describe('the fleet of several replicas', () => {
       const { clock, near, far, join } = await startPair();
       const member = join(far, 'f');
       await clock.advance(300);
-      far.link.announce = () => Promise.reject(new Error('no memory'));
+      far.link.announce = () => Promise.reject(new StoreUnavailable('no memory', { sent: true }));
       await clock.advance(LEASE_MS);
       const { seconds } = member.acknowledge().validFor!;
       expect(seconds).to.be.below(7);
       await clock.advance(SILENCE_MS);
       expect(member.acknowledge().validFor).to.deep.equal({ seconds: 0, nanos: 0 });
       expect(await asked(clock, listed(near.engine))).to.include('executor/f lost');
+      await clock.advance(SILENCE_MS);
+      const told = far.engine.log.map(({ event }) => event);
+      expect(told).to.deep.equal(['loaded', 'unannounced']);
     });
   });
 });
