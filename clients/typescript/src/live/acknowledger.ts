@@ -3,7 +3,6 @@ import { type Metadata } from '@grpc/grpc-js';
 import { type Channel } from '../channels.js';
 import { readDuration } from '../duration.js';
 import { PolicyStoreError } from '../errors.js';
-import { type Operation, type Operations } from '../operations.js';
 import { readTradingState } from '../policy.js';
 import { type AcknowledgeRequest, type AcknowledgeResponse } from '../proto.js';
 import { backoffMs, isTransient } from '../retry.js';
@@ -34,9 +33,6 @@ const TRIES = 3;
 /** The last word may take this long. */
 const CLOSING_MS = 1_000;
 
-/** Something came to tell while it was at rest. */
-const WOKEN = new Error('there is something to tell');
-
 /** Where something came from. */
 export interface Brought {
   /** The stream. */
@@ -61,7 +57,6 @@ export interface WatcherStream {
 export interface AcknowledgerContext {
   readonly namespace: string;
   readonly metadata: Metadata;
-  readonly operations: Operations;
   readonly timing: Timing;
   /** Whether there is another address to go to. */
   readonly hasOthers: boolean;
@@ -79,7 +74,10 @@ export class Acknowledger {
   readonly #context: AcknowledgerContext;
   #dealt: Dealt | undefined;
   #told: Dealt | undefined;
-  #rest: Operation | undefined;
+  /** Ends a rest. */
+  #wake = (): void => undefined;
+  /** When the next timer is due that ends one. */
+  #timerAt = Infinity;
   #patienceMs = MAX_PATIENCE_MS;
   #timeouts = 0;
   #failures = 0;
@@ -92,13 +90,16 @@ export class Acknowledger {
   /** Of two with the same version the later one counts: a pending override changes the policy and not the version. */
   tell(dealt: Dealt): void {
     this.#dealt = dealt;
-    this.#rest?.abort(WOKEN);
+    this.#wake();
   }
 
   /** Acknowledges on a stream until the signal aborts. */
   async run(stream: WatcherStream, signal: AbortSignal): Promise<void> {
     this.#told = undefined;
     let restMs = 0;
+    signal.addEventListener('abort', () => {
+      this.#wake();
+    });
     try {
       for (;;) {
         const dealt = await this.#next(restMs, signal);
@@ -126,21 +127,28 @@ export class Acknowledger {
 
   /** Waits until there is something new to tell, or the time has come to ask again. */
   async #next(restMs: number, signal: AbortSignal): Promise<Dealt> {
-    const { operations, timing } = this.#context;
-    while (!this.#dealt || this.#dealt === this.#told) {
-      const rest = operations.begin(signal);
-      this.#rest = rest;
-      try {
-        await timing.sleep(this.#dealt ? restMs : FOREVER_MS, rest.signal);
-        if (this.#dealt) break;
-      } catch (error) {
-        if (error !== WOKEN) throw error;
-      } finally {
-        this.#rest = undefined;
-        rest.end();
-      }
+    const { timing } = this.#context;
+    const askAt = timing.now() + restMs;
+    while (!this.#dealt || (this.#dealt === this.#told && timing.now() < askAt)) {
+      if (this.#dealt) this.#wakeAt(askAt, signal);
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      signal.throwIfAborted();
     }
     return this.#dealt;
+  }
+
+  /** A timer that is due too early is let be, for one per change would be many. */
+  #wakeAt(time: number, signal: AbortSignal): void {
+    const { timing } = this.#context;
+    if (this.#timerAt <= time) return;
+    this.#timerAt = time;
+    const wake = () => {
+      if (this.#timerAt === time) this.#timerAt = Infinity;
+      this.#wake();
+    };
+    timing.sleep(Math.max(0, time - timing.now()), signal).then(wake, wake);
   }
 
   /** @returns How long to rest. */

@@ -121,7 +121,6 @@ export class LivePolicy implements AsyncDisposable {
     this.#acknowledger = new Acknowledger({
       namespace,
       metadata,
-      operations,
       timing,
       hasOthers: this.#route.size > 1,
       answered: (voucher) => {
