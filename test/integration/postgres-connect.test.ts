@@ -102,16 +102,32 @@ describe('PostgreSQL: connecting', () => {
   });
 
   it('says which credentials are wrong, and never what they are', async () => {
+    const withOptions = (options: string): string =>
+      `postgres://trusted:wr0ng@${at}/postgres?options=${encodeURIComponent(options)}`;
     const CASES: [url: string, message: RegExp][] = [
-      [`postgres://scram:wr0ng@${at}/postgres`, /does not accept the user and password of POLICY_STORE/],
-      [`postgres://md5:wr0ng@${at}/postgres`, /does not accept the user and password of POLICY_STORE/],
-      [`postgres://plain:wr0ng@${at}/postgres`, /does not accept the user and password of POLICY_STORE/],
-      [`postgres://scram@${at}/postgres`, /wants a password.*POLICY_STORE/],
-      [`postgres://md5@${at}/postgres`, /wants a password|does not accept the user and password/],
+      [
+        `postgres://scram:wr0ng@${at}/postgres`,
+        /not accept .* user "scram"\).*POLICY_STORE.*ALTER ROLE … PASSWORD/,
+      ],
+      [
+        `postgres://md5:wr0ng@${at}/postgres`,
+        /not accept .* user "md5"\).*POLICY_STORE.*ALTER ROLE … PASSWORD/,
+      ],
+      [
+        `postgres://plain:wr0ng@${at}/postgres`,
+        /not accept .* user "plain"\).*POLICY_STORE.*ALTER ROLE … PASSWORD/,
+      ],
+      [`postgres://scram@${at}/postgres`, /wants a password: write postgres:.* PGPASSWORD is not read$/],
+      [`postgres://md5@${at}/postgres`, /does not accept .* PGPASSWORD is not read/],
+      [`postgres://plain@${at}/postgres`, /does not accept .* PGPASSWORD is not read/],
       [`postgres://strange:wr0ng@${at}/postgres`, /role "strange" does not exist.*CREATE ROLE/],
       [`postgres://unlisted:wr0ng@${at}/postgres`, /no pg_hba.conf entry.*let it in by pg_hba.conf/],
       [`postgres://tls:wr0ng@${at}/postgres`, /no encryption.*sslmode=verify-full/],
       [`postgres://trusted:wr0ng@${at}/nowhere`, /database "nowhere" does not exist\. .*CREATE DATABASE/],
+      [withOptions('-c nope=1'), /unrecognized .* "nope"\): correct options in POLICY_STORE/],
+      [withOptions('-c work_mem=much'), /invalid value .* "much"\): correct options in POLICY_STORE/],
+      [withOptions('-x'), /invalid command-line argument.*: correct options in POLICY_STORE/],
+      [withOptions('-c port=1'), /"port" cannot be changed.*: correct options in POLICY_STORE/],
       [`postgres://trusted:wr0ng@${at}/postgres?sslmode=require`, /offers no TLS: set ssl = on there/],
     ];
     for (const [url, message] of CASES) {
@@ -186,7 +202,7 @@ describe('PostgreSQL: connecting', () => {
     const url = await server.createDatabase();
     const elsewhere = `${url}?options=-c%20search_path%3Dpolicy`;
     const { message } = await rejection(open(elsewhere).connect(), StoreUnusable);
-    expect(message).to.match(/search_path .* names no schema.*CREATE SCHEMA.*search_path/);
+    expect(message).to.match(/search_path .* names no schema.*CREATE SCHEMA.*GRANT USAGE.*search_path/);
     const first = entry(GENESIS);
     const admin = keep(createPostgresStore(url, ROOMY), (store) => store.close());
     await commitOk(admin, 'n', GENESIS, [first]);

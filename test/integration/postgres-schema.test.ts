@@ -90,6 +90,23 @@ describe('PostgreSQL: the schema', () => {
       expect(await store.announced('n')).to.have.length(1);
     });
 
+    it('names each right that a user lacks, before the first change needs it', async () => {
+      await open().connect();
+      await sql(`
+        GRANT SELECT ON ALL TABLES IN SCHEMA public TO guest;
+        GRANT INSERT, UPDATE ON policystore_heads TO guest;
+        GRANT INSERT, UPDATE, DELETE ON policystore_fields, policystore_replicas TO guest;
+        REVOKE EXECUTE ON FUNCTION policystore_page FROM PUBLIC`);
+      const store = open('guest');
+      for (const use of [() => store.connect(), () => store.load('n', ROOMY)]) {
+        const { message } = await rejection(use(), StoreUnusable);
+        expect(message).to.match(
+          /guest DELETE on policystore_heads; INSERT, UPDATE, DELETE on policystore_log; EXECUTE on policystore_page\. /,
+        );
+        expect(message).to.match(/As the owner: GRANT SELECT, INSERT, UPDATE, DELETE ON policystore_heads/);
+      }
+    });
+
     it('names the right to connect', async () => {
       await open().connect();
       await server.query(`REVOKE CONNECT ON DATABASE ${database} FROM PUBLIC`);

@@ -51,6 +51,15 @@ describe('an error of PostgreSQL', () => {
     });
   }
 
+  it('that says a setting is wrong is for good if it came while connecting', () => {
+    for (const code of ['22023', '42601', '42704', '55P02']) {
+      const outcome = storeError(refusal(code, 'FATAL'), WHERE, false);
+      expect(outcome).to.be.instanceOf(StoreUnusable);
+      expect((outcome as Error).message).to.match(/a text of the server.*correct options in POLICY_STORE/);
+      expect(told(refusal(code, 'FATAL')), code).to.deep.equal(UNKNOWN);
+    }
+  });
+
   it('that is of the connection leaves open what became of a commit', () => {
     expect(told(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }))).to.deep.equal(UNKNOWN);
     expect(told(new Error('Connection terminated unexpectedly'))).to.deep.equal(UNKNOWN);

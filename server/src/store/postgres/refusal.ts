@@ -26,7 +26,8 @@ export class ReadOnly extends StoreUnavailable {
 export function nowhere(where: string): StoreUnusable {
   return new StoreUnusable(
     `The search_path of ${where} names no schema that exists and that the user may use: ` +
-      'CREATE SCHEMA … AUTHORIZATION …, or set another one with ?options=-c%20search_path%3D… in POLICY_STORE',
+      'CREATE SCHEMA … AUTHORIZATION …, or GRANT USAGE ON SCHEMA … TO …, or set another one with ' +
+      '?options=-c%20search_path%3D… in POLICY_STORE',
   );
 }
 
@@ -39,6 +40,12 @@ export class NoSchema extends StoreUnavailable {
     });
   }
 }
+
+/** How a password is given; the driver's own ways are closed to it. */
+const WITH_PASSWORD = 'postgres://user:password@… in POLICY_STORE; PGPASSWORD is not read';
+
+/** SQLSTATEs of settings that do not exist, may not be set like this, or have a wrong value. */
+const BAD_SETTINGS = ['22023', '42601', '42704', '55P02'];
 
 /** What the statements of a role that may not create tables need. */
 const GRANT =
@@ -67,7 +74,9 @@ export function storeError(error: unknown, where: string, sent: boolean): unknow
   if (tls) return tls;
   if (message.includes('SASL')) {
     return new StoreUnusable(
-      `${where} wants a password, and its proof failed (${message}): check it in POLICY_STORE`,
+      message.includes('non-empty')
+        ? `${where} wants a password: write ${WITH_PASSWORD}`
+        : `${where} wants a password, and its proof failed (${message}): check it in POLICY_STORE`,
     );
   }
   return new StoreUnavailable(
@@ -117,6 +126,11 @@ export function migrationError(error: unknown, where: string): StoreUnusable | u
   return undefined;
 }
 
+/** The user may not do with the tables what the statements do. */
+export function denied(where: string, user: string, lacking: string): StoreUnusable {
+  return new StoreUnusable(`${where} denies the user ${user} ${lacking}. As the owner: ${GRANT}`);
+}
+
 /** Some of the tables were dropped, and not all. */
 export function incomplete(where: string, problem: string): StoreUnusable {
   return new StoreUnusable(
@@ -131,6 +145,12 @@ function refusalError(error: DatabaseError, where: string, sent: boolean): Store
   const later = (text: string): StoreUnavailable =>
     new StoreUnavailable(text, { sent: sent && isLast(error), cause: error });
 
+  // A connection that ends like this before it was of any use is refused the next time too.
+  if (!sent && isLast(error) && BAD_SETTINGS.includes(code)) {
+    return new StoreUnusable(
+      `${where} does not take the session (${message}): correct options in POLICY_STORE`,
+    );
+  }
   switch (code) {
     case READ_ONLY:
       return new ReadOnly(where);
@@ -164,18 +184,23 @@ function refusalError(error: DatabaseError, where: string, sent: boolean): Store
     case 'XX000':
       return later(`${where} could not run a statement now: ${message}`);
     case '28P01':
-      return new StoreUnusable(`${where} does not accept the user and password of POLICY_STORE`);
+      return new StoreUnusable(
+        `${where} does not accept the user and password of POLICY_STORE (${message}). Write ${WITH_PASSWORD}. Or give ` +
+          'the user that password: ALTER ROLE … PASSWORD',
+      );
     case '28000':
       return new StoreUnusable(
         `${where} does not let the user in (${message}): CREATE ROLE … LOGIN where there is none, let it in by ` +
           'pg_hba.conf, or add to POLICY_STORE what that asks for, sslmode=verify-full or sslcert and sslkey',
       );
     case '3D000':
-      return new StoreUnusable(`${where}: ${message}. Create it: CREATE DATABASE …`);
+      return new StoreUnusable(`${where}: ${message}. CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0`);
     case '3F000':
       return nowhere(where);
     case DENIED: {
-      const grant = sent ? GRANT : 'GRANT CONNECT ON DATABASE … TO …';
+      const grant = sent
+        ? GRANT
+        : 'GRANT CONNECT ON DATABASE … TO …, or what options in POLICY_STORE ask for';
       return new StoreUnusable(`${where} denies the user a right (${message}). As the owner: ${grant}`);
     }
     case '23505':

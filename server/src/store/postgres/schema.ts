@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
 import { StoreUnusable } from '../store.js';
-import { incomplete, migrationError } from './refusal.js';
+import { denied, incomplete, migrationError } from './refusal.js';
 import type { Rows, Session } from './session.js';
 
 /** Append-only: the file `N-name.sql` takes a schema from version N - 1 to N. */
@@ -20,6 +20,18 @@ const FUNCTIONS = [
   'policystore_commit',
 ];
 
+/** Of each table. Where one is missing, the first change would find that out, or the first stop. */
+const RIGHTS = ['SELECT', 'INSERT', 'UPDATE', 'DELETE'];
+
+/** A table or a function, as the user finds it. */
+interface Found {
+  readonly name: string;
+  readonly is_missing: boolean;
+  readonly user: string;
+  /** The rights that the user does not have. */
+  readonly lacking: string[];
+}
+
 /** Making the tables may wait for another server that makes them, in milliseconds. */
 const PATIENCE_MS = 30_000;
 
@@ -27,12 +39,12 @@ const PATIENCE_MS = 30_000;
  * Brings the schema to this program's version, in one transaction; where it is there already, needs no right to change
  * it.
  * @param where The server, in words.
- * @throws StoreUnusable for a schema of a newer program, or one that is there in part or may not be made; or what the
- *   driver throws
+ * @throws StoreUnusable for a schema of a newer program, or one that is there in part or may not be made or used; or
+ *   what the driver throws
  */
 export async function migrate(session: Session, where: string): Promise<void> {
   if ((await versionOf(session, where)) === MIGRATIONS.length) {
-    await checkWhole(session, where);
+    await checkUsable(session, where);
     return;
   }
   await session.query('BEGIN');
@@ -62,14 +74,24 @@ async function applyMigrations(session: Session, where: string): Promise<void> {
   }
 }
 
-async function checkWhole(session: Session, where: string): Promise<void> {
+async function checkUsable(session: Session, where: string): Promise<void> {
   const { rows } = (await session.query(
-    `SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NULL
+    `SELECT name, to_regclass(name) IS NULL AS is_missing, current_user AS user, ARRAY(
+       SELECT wanted FROM unnest($3::text[]) AS wanted WHERE NOT has_table_privilege(to_regclass(name), wanted)
+     ) AS lacking
+     FROM unnest($1::text[]) AS name
      UNION ALL
-     SELECT name FROM unnest($2::text[]) AS name WHERE to_regproc(name) IS NULL`,
-    [TABLES, FUNCTIONS],
-  )) as Rows<{ name: string }>;
-  if (rows.length > 0) throw incomplete(where, rows.map(({ name }) => name).join(', '));
+     SELECT name, to_regproc(name) IS NULL, current_user,
+       CASE WHEN has_function_privilege(to_regproc(name), 'EXECUTE') THEN '{}' ELSE '{EXECUTE}' END::text[]
+     FROM unnest($2::text[]) AS name`,
+    [TABLES, FUNCTIONS, RIGHTS],
+  )) as Rows<Found>;
+  const missing = rows.filter((row) => row.is_missing);
+  if (missing.length > 0) throw incomplete(where, missing.map(({ name }) => name).join(', '));
+  const withheld = rows.filter(({ lacking }) => lacking.length > 0);
+  if (!withheld[0]) return;
+  const rights = withheld.map(({ name, lacking }) => `${lacking.join(', ')} on ${name}`).join('; ');
+  throw denied(where, withheld[0].user, rights);
 }
 
 async function versionOf(session: Session, where: string): Promise<number> {
