@@ -197,9 +197,12 @@ describe('the fleet as the client sees it', () => {
     const asked: string[] = [];
     const script = (name: string, pending: boolean | undefined): Script => ({
       override: (_call, done) => {
-        const value = { version: { epoch: 'e1', revision: 2 }, override: { name: 'breaker', pending } };
-        if (pending === undefined) done(toStatus(new PolicyError('NAMESPACE_UNKNOWN', 'as scripted')));
-        else done(null, OverrideResponse.fromPartial(value));
+        if (pending === undefined) {
+          done(toStatus(new PolicyError('NAMESPACE_UNKNOWN', 'as scripted')));
+          return;
+        }
+        const version = { epoch: 'e1', revision: 2 };
+        done(null, OverrideResponse.fromPartial({ version, override: { name: 'breaker', pending } }));
       },
       waitApplied: (_call, done) => {
         asked.push(name);
