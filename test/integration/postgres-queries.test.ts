@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
 
 import { PolicyClient, RiskMode } from '@policystore/client';
+import type { Timestamp } from '@policystore/client/proto';
 import { expect } from 'chai';
 
 import { startBuiltServer } from '../support/built-server.js';
@@ -29,12 +31,18 @@ function millis({ minutes = 0, seconds = 0, milliseconds = 0 }: Interval): numbe
   return (minutes * 60 + seconds) * 1000 + milliseconds;
 }
 
+function millisOf({ seconds, nanos }: Timestamp): number {
+  return seconds * 1000 + Math.floor(nanos / 1_000_000);
+}
+
 describe('the queries of the page about PostgreSQL', () => {
   const keep = closeAfterAll();
   let postgres: TestPostgres;
   let queries: Map<string, string>;
   /** Of namespace default, as the server tells it: when each revision was committed. */
   let committed: Map<number, Date>;
+  /** When each override came into force, in milliseconds since the Unix epoch. */
+  let began: Map<string, number>;
   let epochs: Record<string, string>;
 
   before('a server is written to', async () => {
@@ -59,12 +67,22 @@ describe('the queries of the page about PostgreSQL', () => {
     });
     await until(async () => (await officer.get()).policy.overrides.length === 1);
     await officer.restore('circuit-breaker', { reason: 'all clear' });
-    await officer.override({ name: 'few', limits: { maxPositions: 7 }, reason: 'wrong prices' });
+    const few = { name: 'few', limits: { maxPositions: 7 }, reason: 'wrong prices' };
+    await postgres.query("BEGIN; SELECT FROM policystore_heads WHERE namespace = 'default' FOR UPDATE");
+    expect((await officer.override(few)).override?.pending).to.equal(true);
+    await setTimeout(200);
+    await postgres.query('COMMIT');
+    await until(async () => !(await officer.get()).policy.overrides.some(({ pending }) => pending));
+    await msc.override({ ...few, limits: { maxPositions: 6 }, reason: 'still wrong' });
     await ranker.patch({ oppRankings: { put: { SOL: 0.1 } } });
     await paper.patch({ maxPositions: 9 });
 
     committed = new Map();
-    for await (const { version, commitTime } of msc.history()) committed.set(version.revision, commitTime);
+    began = new Map();
+    for await (const { version, commitTime, overrides } of msc.history()) {
+      committed.set(version.revision, commitTime);
+      for (const { name, since } of overrides?.after ?? []) began.set(name, millisOf(since!));
+    }
     epochs = { default: (await msc.get()).version.epoch, paper: (await paper.get()).version.epoch };
     await postgres.query(
       "UPDATE policystore_log SET commit_time = commit_time - 8 * 86400 * 1e6 WHERE summary ->> 'kind' = 'CREATE'",
@@ -76,10 +94,10 @@ describe('the queries of the page about PostgreSQL', () => {
     return postgres.query(queries.get(question) ?? expect.fail(`the page does not ask: ${question}`));
   }
 
-  /** What holds of an override from one revision to another. */
-  function span(from: number, to?: number): Record<string, unknown> {
+  /** When an override was in force, at most to a revision. */
+  function span(name: string, to?: number): Record<string, unknown> {
     const until = to === undefined ? null : committed.get(to);
-    return { namespace: 'default', actor: 'risk_officer', since: committed.get(from), until };
+    return { namespace: 'default', name, since: new Date(began.get(name)!), until };
   }
 
   it('are five', () => {
@@ -92,9 +110,9 @@ describe('the queries of the page about PostgreSQL', () => {
       namespace: 'default',
       trading_state: 'ACTIVE',
       risk_mode: 'DEFENSIVE',
-      max_positions: 7,
-      version: `${epochs['default']}:10`,
-      last_updated: committed.get(10),
+      max_positions: 6,
+      version: `${epochs['default']}:11`,
+      last_updated: committed.get(11),
     });
     expect(second).to.include({
       namespace: 'paper',
@@ -140,24 +158,27 @@ describe('the queries of the page about PostgreSQL', () => {
       ['msc_ai', 'PATCH', '3'],
       ['risk_officer', 'OVERRIDE', '3'],
       ['opportunity_ranker', 'PATCH', '2'],
+      ['msc_ai', 'OVERRIDE', '1'],
       ['risk_officer', 'RESTORE', '1'],
       ['system', 'EXPIRE', '1'],
     ]);
     expect(rows.map(({ latest }) => latest).slice(1)).to.deep.equal(
-      [9, 10, 8, 7].map((revision) => committed.get(revision)),
+      [9, 11, 10, 8, 7].map((revision) => committed.get(revision)),
     );
   });
 
   it('tell when which override was in force', async () => {
     const rows = await ask('When was trading limited, by which override, and for how long?');
     expect(rows.map(({ lasted: _, ...row }) => row)).to.deep.equal([
-      { ...span(9), name: 'few', reason: 'wrong prices' },
-      { ...span(6, 7), name: 'ban-BTC', reason: 'venue halted' },
-      { ...span(4, 8), name: 'circuit-breaker', reason: 'drawdown 4 %' },
+      { ...span('few'), actor: 'msc_ai', reason: 'still wrong' },
+      { ...span('ban-BTC', 7), actor: 'risk_officer', reason: 'venue halted' },
+      { ...span('circuit-breaker', 8), actor: 'risk_officer', reason: 'drawdown 4 %' },
     ]);
+    // It was pending for a while.
+    expect(Number(committed.get(9)) - Number(began.get('few'))).to.be.at.least(150);
     const lasted = rows.map((row) => millis(row['lasted'] as Interval));
     expect(lasted[0]).to.be.above(0);
-    expect(lasted[1]).to.be.closeTo(Number(committed.get(7)) - Number(committed.get(6)), 1);
-    expect(lasted[2]).to.be.closeTo(Number(committed.get(8)) - Number(committed.get(4)), 1);
+    expect(lasted[1]).to.be.closeTo(Number(committed.get(7)) - Number(began.get('ban-BTC')), 1);
+    expect(lasted[2]).to.be.closeTo(Number(committed.get(8)) - Number(began.get('circuit-breaker')), 1);
   });
 });
