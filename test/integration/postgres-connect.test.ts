@@ -107,17 +107,20 @@ describe('PostgreSQL: connecting', () => {
     const CASES: [url: string, message: RegExp][] = [
       [
         `postgres://scram:wr0ng@${at}/postgres`,
-        /not accept .* user "scram"\).*POLICY_STORE.*ALTER ROLE … PASSWORD/,
+        /not accept .* POLICY_STORE .* user "scram"\).*ALTER ROLE … PASSWORD/,
       ],
       [
         `postgres://md5:wr0ng@${at}/postgres`,
-        /not accept .* user "md5"\).*POLICY_STORE.*ALTER ROLE … PASSWORD/,
+        /not accept .* POLICY_STORE .* user "md5"\).*ALTER ROLE … PASSWORD/,
       ],
       [
         `postgres://plain:wr0ng@${at}/postgres`,
-        /not accept .* user "plain"\).*POLICY_STORE.*ALTER ROLE … PASSWORD/,
+        /not accept .* POLICY_STORE .* user "plain"\).*ALTER ROLE … PASSWORD/,
       ],
-      [`postgres://scram@${at}/postgres`, /wants a password: write postgres:.* PGPASSWORD is not read$/],
+      [
+        `postgres://scram@${at}/postgres`,
+        /POLICY_STORE holds none: write postgres:.* PGPASSWORD is not read$/,
+      ],
       [`postgres://md5@${at}/postgres`, /does not accept .* PGPASSWORD is not read/],
       [`postgres://plain@${at}/postgres`, /does not accept .* PGPASSWORD is not read/],
       [`postgres://strange:wr0ng@${at}/postgres`, /role "strange" does not exist.*CREATE ROLE/],

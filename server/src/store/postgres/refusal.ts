@@ -42,7 +42,7 @@ export class NoSchema extends StoreUnavailable {
 }
 
 /** How a password is given; the driver's own ways are closed to it. */
-const WITH_PASSWORD = 'postgres://user:password@… in POLICY_STORE; PGPASSWORD is not read';
+const WITH_PASSWORD = 'postgres://user:password@…; PGPASSWORD is not read';
 
 /** SQLSTATEs of settings that do not exist, may not be set like this, or have a wrong value. */
 const BAD_SETTINGS = ['22023', '42601', '42704', '55P02'];
@@ -75,7 +75,7 @@ export function storeError(error: unknown, where: string, sent: boolean): unknow
   if (message.includes('SASL')) {
     return new StoreUnusable(
       message.includes('non-empty')
-        ? `${where} wants a password: write ${WITH_PASSWORD}`
+        ? `${where} wants a password, and POLICY_STORE holds none: write ${WITH_PASSWORD}`
         : `${where} wants a password, and its proof failed (${message}): check it in POLICY_STORE`,
     );
   }
@@ -185,8 +185,8 @@ function refusalError(error: DatabaseError, where: string, sent: boolean): Store
       return later(`${where} could not run a statement now: ${message}`);
     case '28P01':
       return new StoreUnusable(
-        `${where} does not accept the user and password of POLICY_STORE (${message}). Write ${WITH_PASSWORD}. Or give ` +
-          'the user that password: ALTER ROLE … PASSWORD',
+        `${where} does not accept the user and password of POLICY_STORE (${message}): write ${WITH_PASSWORD}. Or ` +
+          'give the user that password: ALTER ROLE … PASSWORD',
       );
     case '28000':
       return new StoreUnusable(
