@@ -94,9 +94,13 @@ export function isSafe({ safeIn }: Member): boolean {
   return safeIn?.seconds === 0 && safeIn.nanos === 0;
 }
 
+/** By component and instance; of several streams of one, the youngest first. */
 export function inOrder(a: Member, b: Member): number {
   return (
-    compare(a.component, b.component) || compare(a.instance, b.instance) || compare(a.watcherId, b.watcherId)
+    compare(a.component, b.component) ||
+    compare(a.instance, b.instance) ||
+    sinceOf(b) - sinceOf(a) ||
+    compare(a.watcherId, b.watcherId)
   );
 }
 
