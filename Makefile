@@ -18,7 +18,7 @@ help:
 	@echo 'PolicyStore: needs Node >= 20.19 (24 recommended), npm and make. Targets:'
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-run: $(BUILT) ## start the server; settings come from the environment: POLICY_STORE=redis://127.0.0.1:6379 make run
+run: $(BUILT) ## start the server; settings come from the environment: POLICY_STORE=redis://… or postgres://… make run
 	@POLICY_LOG_FORMAT="$${POLICY_LOG_FORMAT:-pretty}" exec node server/dist/main.js
 
 test: $(BUILT) services ## run every test; takes Redis and PostgreSQL from apt, or TEST_REDIS_URL and TEST_POSTGRES_URL
