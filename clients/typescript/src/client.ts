@@ -356,7 +356,7 @@ export class PolicyClient implements AsyncDisposable {
     };
     if (response.notModified) return { ...believable, notModified: true, policy: undefined };
     if (!policy) throw new PolicyStoreError('INTERNAL', 'the server answered without a policy');
-    return { ...believable, notModified: false, policy };
+    return { ...believable, notModified: false, policy, view };
   }
 
   #writeRequest(options: WriteOptions): WriteRequest {

@@ -1,7 +1,7 @@
 import { type PolicyStoreError } from './errors.js';
 import { type Receipt } from './fleet/receipt.js';
 import { type Policy } from './policy.js';
-import { type PolicyPatch } from './proto.js';
+import { type PolicyPatch, type View } from './proto.js';
 import { type Version } from './version.js';
 
 interface Believable {
@@ -16,6 +16,8 @@ interface Believable {
 export interface Current extends Believable {
   readonly notModified: false;
   readonly policy: Policy;
+  /** Which policy it is. The base is for writers: overrides do not count in it, so nobody may trade by it. */
+  readonly view: View;
 }
 
 /** The policy is still the one of `ifVersionNot`. */

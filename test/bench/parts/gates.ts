@@ -9,6 +9,7 @@ import {
   readPolicy,
   RiskMode,
   TradingState,
+  View,
   viewOf,
 } from '@policystore/client';
 import { GlobalPolicy } from '@policystore/client/proto';
@@ -44,7 +45,13 @@ export const measureGates: Part = (bench) =>
     const version = { epoch: 'bench', revision: 1 };
     const many = createView(policyOf(MANY), version);
     const few = createView(policyOf(FEW), version);
-    const answer = { policy: many.policy, version, sentAt: performance.now(), validForMs: 3_600_000 };
+    const answer = {
+      policy: many.policy,
+      version,
+      sentAt: performance.now(),
+      validForMs: 3_600_000,
+      view: View.EFFECTIVE,
+    };
     const { port } = await stage.start(startPolicyServer('memory:', many.policy));
     await using client = new PolicyClient({ addresses: `127.0.0.1:${port}` });
     await using live = client.live();

@@ -1,4 +1,5 @@
 import {
+  authorizeTrade,
   EnsembleManager,
   type Entry,
   Executor,
@@ -13,6 +14,8 @@ import {
   RiskMode,
   type Trade,
   TradingState,
+  View,
+  viewOf,
 } from '@policystore/client';
 import { expect } from 'chai';
 import { once } from 'node:events';
@@ -310,6 +313,16 @@ describe('components that decide', () => {
 
       expect((await executor.authorize({ kind: 'cancel' })).allowed).to.be.true;
       expect(executor.lastError).to.be.undefined;
+    });
+
+    it('cannot decide on the base, in which no stop counts', async () => {
+      await world().operator.override({ reason: 'drawdown' });
+      const base = await world().operator.get({ view: View.BASE });
+
+      expect(() => viewOf(base)).to.throw(TypeError, 'without overrides');
+      const effective = viewOf(await world().operator.get({ view: View.EFFECTIVE }));
+      expect(codes(authorizeTrade(effective, entry))).to.include('TRADING_REDUCE_ONLY');
+      expect(viewOf(await world().operator.get()).policy).to.deep.equal(effective.policy);
     });
 
     it('passes an abort on', async () => {

@@ -5,6 +5,7 @@ import {
   RiskMode,
   staleView,
   TradingState,
+  View,
   viewOf,
 } from '@policystore/client';
 import { PolicyPatch } from '@policystore/client/proto';
@@ -85,7 +86,13 @@ describe('a view of a policy', () => {
   });
 
   describe('of what a Get answered', () => {
-    const current = { policy: policyWith(), version: VERSION, validForMs: 1000, sentAt: 5000 };
+    const current = {
+      policy: policyWith(),
+      version: VERSION,
+      validForMs: 1000,
+      sentAt: 5000,
+      view: View.EFFECTIVE,
+    };
 
     it('is made once per policy', () => {
       expect(viewOf(current, 5000)).to.equal(viewOf({ ...current, sentAt: 5100 }, 5200));

@@ -1,5 +1,5 @@
 import { type Policy, readRiskMode, readTradingState } from '../policy.js';
-import { type Override, RiskMode, TradingState } from '../proto.js';
+import { type Override, RiskMode, TradingState, View } from '../proto.js';
 import { type Current } from '../results.js';
 import { type Version } from '../version.js';
 import { approve, type Decision } from './decision.js';
@@ -123,11 +123,15 @@ const viewsOfPolicies = new WeakMap<Policy, PolicyView>();
  * The view of what a Get answered; past its `validForMs` a stale one. The sets are made once per policy object.
  *
  * @param now On the clock of `performance.now()`. Default: now.
+ * @throws TypeError for the base, in which no stop counts: what is decided on is the effective policy.
  */
 export function viewOf(
-  { policy, version, validForMs, sentAt }: Pick<Current, 'policy' | 'version' | 'validForMs' | 'sentAt'>,
+  { policy, version, validForMs, sentAt, view: kind }: Omit<Current, 'notModified'>,
   now: number = performance.now(),
 ): PolicyView {
+  if (kind === View.BASE) {
+    throw new TypeError('this is the base, without overrides; decide on what get answers without view');
+  }
   const before = viewsOfPolicies.get(policy);
   let view = before;
   if (view?.version.revision !== version.revision || view.version.epoch !== version.epoch) {
