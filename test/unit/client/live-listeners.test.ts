@@ -1,5 +1,13 @@
-import { createView, NO_POLICY, type PolicyView, readPolicy, staleView } from '@policystore/client';
-import { GlobalPolicy } from '@policystore/client/proto';
+import {
+  createView,
+  NO_POLICY,
+  type Policy,
+  type PolicyView,
+  readPolicy,
+  staleView,
+  TradingState,
+} from '@policystore/client';
+import { GlobalPolicy, Override } from '@policystore/client/proto';
 import { expect } from 'chai';
 
 import { type Dealt } from '../../../clients/typescript/src/live/acknowledger.js';
@@ -9,10 +17,14 @@ import { createManualTiming } from '../../support/manual-timing.js';
 
 const brought = { watcherId: 'w1', pendingSequence: 0 };
 
-function view(revision: number): PolicyView {
-  const policy = readPolicy(GlobalPolicy.fromPartial({ maxPositions: revision }));
+function view(revision: number, restriction: Pick<Partial<Policy>, 'tradingState' | 'overrides'> = {}) {
+  const active = { maxPositions: revision, tradingState: TradingState.ACTIVE };
+  const policy = { ...readPolicy(GlobalPolicy.fromPartial(active)), overrides: NONE, ...restriction };
   return createView(policy, { epoch: 'e1', revision });
 }
+
+/** Changes that leave the overrides alone share them. */
+const NONE: Policy['overrides'] = [];
 
 function setUp() {
   const timing = createManualTiming();
@@ -24,18 +36,19 @@ function setUp() {
     dealt: (each) => dealt.push(each),
   });
   let last = NO_POLICY;
+  const tellOf = (next: PolicyView) => {
+    listeners.tell({ ...brought, next, previous: last, cause: undefined });
+    last = next;
+  };
   return {
     timing,
     dealt,
     listeners,
     /** Tells a change to each of these revisions. */
     tell: (...revisions: number[]) => {
-      for (const revision of revisions) {
-        const next = view(revision);
-        listeners.tell({ ...brought, next, previous: last, cause: undefined });
-        last = next;
-      }
+      for (const revision of revisions) tellOf(view(revision));
     },
+    tellOf,
     pass: (revision: number) => {
       last = createView(last.policy, { epoch: 'e1', revision }, last);
       listeners.pass(last, brought);
@@ -151,6 +164,39 @@ describe('the change listeners of a live policy', () => {
         expect(outcomes()).to.deep.equal([reason, 2]);
       });
     }
+  }
+
+  for (const way of ['throws', 'rejects'] as const) {
+    it(`are told the change from what they applied last, after one that a listener ${way}`, async () => {
+      const { listeners, tell, outcomes, timing } = setUp();
+      const told: string[] = [];
+      const others: string[] = [];
+      let fails = false;
+      listeners.add(
+        recorder(told, () => {
+          if (!fails) return way === 'rejects' ? Promise.resolve() : undefined;
+          if (way === 'rejects') return Promise.reject(new Error('no broker'));
+          throw new Error('no broker');
+        }),
+      );
+      listeners.add(recorder(others));
+
+      for (const [revision, failure] of [
+        [1, true],
+        [2, false],
+        [3, true],
+        [4, true],
+        [5, false],
+      ] as const) {
+        fails = failure;
+        tell(revision);
+        await timing.advance(0);
+      }
+
+      expect(told).to.deep.equal(['0>1', '0>2', '2>3', '2>4', '2>5']);
+      expect(others).to.deep.equal(['0>1', '1>2', '2>3', '3>4', '4>5']);
+      expect(outcomes()).to.deep.equal(['no broker', 2, 'no broker', 'no broker', 5]);
+    });
   }
 
   it('are waited for, one change after the other', async () => {
@@ -271,6 +317,54 @@ describe('the change listeners of a live policy', () => {
       expect(outcomes().at(-1)).to.equal(2);
     });
 
+    it('do not say of a change that it was applied before one that is back has been told', async () => {
+      const { listeners, timing, tell, outcomes } = setUp();
+      const gates = [createGate(), createGate()] as const;
+      const slow = createGate();
+      const hung: string[][] = [[], []];
+      let hangs = true;
+      hung.forEach((told, i) => listeners.add(recorder(told, () => (hangs ? gates[i]!.opened : undefined))));
+      let isSlow = false;
+      listeners.add(() => (isSlow ? slow.opened : undefined));
+      tell(1);
+      await timing.advance(5000);
+      hangs = false;
+      isSlow = true;
+      tell(2);
+      for (const gate of gates) gate.open();
+      await timing.advance(0);
+      expect(outcomes()).to.deep.equal([HANGS]);
+
+      slow.open();
+      await timing.advance(0);
+
+      const NOT_YET = 'a listener that hung has not been told yet';
+      expect(hung).to.deep.equal([
+        ['0>1', '1>2'],
+        ['0>1', '1>2'],
+      ]);
+      expect(outcomes()).to.deep.equal([HANGS, NOT_YET, NOT_YET, 2]);
+    });
+
+    it('tell it the change from what it applied last where it fails in the end', async () => {
+      const { listeners, timing, tell } = setUp();
+      const gate = createGate();
+      const told: string[] = [];
+      let hangs = false;
+      listeners.add(recorder(told, () => (hangs ? gate.opened : undefined)));
+      tell(1);
+      hangs = true;
+      tell(2);
+      await timing.advance(5000);
+      hangs = false;
+      tell(3);
+
+      gate.fail(new Error('lost the broker'));
+      await timing.advance(0);
+
+      expect(told).to.deep.equal(['0>1', '1>2', '1>3']);
+    });
+
     it('forget it once it was taken away', async () => {
       const { listeners, timing, tell, outcomes } = setUp();
       const remove = listeners.add(() => new Promise<void>(() => undefined));
@@ -299,6 +393,42 @@ describe('the change listeners of a live policy', () => {
     expect(told.at(-1)).to.equal('1024>5000');
     expect(outcomes().at(-1)).to.equal(5000);
   });
+
+  it('are not told that nothing has changed where very many messages wait that change nothing', async () => {
+    const { listeners, timing, tell, pass, outcomes } = setUp();
+    const gate = createGate();
+    const told: string[] = [];
+    listeners.add(recorder(told, () => gate.opened));
+
+    tell(1);
+    for (let revision = 2; revision <= 5000; revision += 1) pass(revision);
+    gate.open();
+    await timing.advance(0);
+
+    expect(told).to.deep.equal(['0>1']);
+    expect(outcomes().at(-1)).to.equal(5000);
+  });
+
+  for (const [what, restriction] of [
+    ['a stop', { tradingState: TradingState.REDUCE_ONLY }],
+    ['an override', { overrides: [Override.fromPartial({ name: 'ban' })] }],
+  ] as const) {
+    it(`are told of ${what} at once, with what waits before it as one change`, async () => {
+      const { listeners, timing, tell, tellOf, outcomes } = setUp();
+      const gate = createGate();
+      const told: string[] = [];
+      listeners.add(recorder(told, () => gate.opened));
+
+      tell(1, 2, 3, 4);
+      tellOf(view(5, restriction));
+      tellOf(view(6, restriction));
+      gate.open();
+      await timing.advance(0);
+
+      expect(told).to.deep.equal(['0>1', '1>5', '5>6']);
+      expect(outcomes()).to.deep.equal([1, 5, 6]);
+    });
+  }
 
   it('are told nothing after the end, and nothing is waited for', async () => {
     const { listeners, timing, tell, outcomes } = setUp();

@@ -7,6 +7,8 @@ import { type ChangeListener } from './change-listener.js';
 /** Changes that wait for slow listeners; what comes beyond them is told as one change. */
 const MAX_WAITING = 1_024;
 
+const NOT_TOLD = 'a listener that hung has not been told yet';
+
 /** What the contract has room for. */
 const MAX_REASON = 1_024;
 
@@ -34,8 +36,10 @@ interface Change extends ToldChange {
 
 interface Entry {
   readonly listener: ChangeListener;
+  /** What it applied last, or what was before it was first told. */
+  applied: PolicyView | undefined;
   /** What it was told last. */
-  seen: PolicyView | undefined;
+  told: PolicyView | undefined;
   /** Why it has not applied that. */
   failure: string | undefined;
   /** It has not come back in time from an earlier call. */
@@ -58,7 +62,13 @@ export class ChangeListeners {
   }
 
   add(listener: ChangeListener): () => void {
-    const entry: Entry = { listener, seen: undefined, failure: undefined, hangs: false };
+    const entry: Entry = {
+      listener,
+      applied: undefined,
+      told: undefined,
+      failure: undefined,
+      hangs: false,
+    };
     this.#entries.add(entry);
     return () => {
       this.#entries.delete(entry);
@@ -83,13 +93,15 @@ export class ChangeListeners {
 
   #enqueue(change: Change): void {
     if (this.#over.signal.aborted) return;
-    const last = this.#waiting.at(-1);
-    if (last && isChange(last) && this.#waiting.length >= MAX_WAITING) {
+    let whole = change;
+    // A stop does not wait until slow listeners have gone through all that was before it.
+    const isUrgent = restricts(change);
+    for (let last = this.#waiting.at(-1); last && isChange(last); last = this.#waiting.at(-1)) {
+      if (!isUrgent && this.#waiting.length < MAX_WAITING) break;
       this.#waiting.pop();
-      this.#waiting.push({ ...change, previous: last.previous, to: 'all' });
-    } else {
-      this.#waiting.push(change);
+      whole = merge(last, whole);
     }
+    this.#waiting.push(whole);
     if (!this.#busy) this.#work();
   }
 
@@ -111,7 +123,7 @@ export class ChangeListeners {
     const next = this.#waiting.shift();
     if (!next || isChange(next)) return next;
     // One that was away is told all that it missed as one change.
-    const missed = next.seen?.policy !== this.#last?.next.policy;
+    const missed = next.told?.policy !== this.#last?.next.policy;
     return this.#last && { ...this.#last, to: missed ? next : 'nobody' };
   }
 
@@ -124,9 +136,12 @@ export class ChangeListeners {
   #conclude(change: Change): void {
     if (this.#over.signal.aborted) return;
     this.#last = change;
-    const failed = [...this.#entries].find(({ failure }) => failure !== undefined);
     const { next, watcherId, pendingSequence } = change;
-    this.#context.dealt({ version: next.version, rejection: failed?.failure, watcherId, pendingSequence });
+    let rejection: string | undefined;
+    for (const { failure, told } of this.#entries) {
+      rejection ??= failure ?? (told && told.policy !== next.policy ? NOT_TOLD : undefined);
+    }
+    this.#context.dealt({ version: next.version, rejection, watcherId, pendingSequence });
   }
 
   /** Calls the listeners; the promises resolve when they are done or out of time. */
@@ -135,13 +150,14 @@ export class ChangeListeners {
     const promises: Promise<void>[] = [];
     for (const entry of [...this.#entries]) {
       if (entry.hangs || (to !== 'all' && to !== entry)) continue;
-      const before = entry.seen ?? previous;
       const believed = this.#context.believed(next);
-      entry.seen = believed;
+      entry.applied ??= previous;
+      entry.told = believed;
       entry.failure = undefined;
       try {
-        const result = entry.listener(believed, before, cause);
-        if (isThenable(result)) promises.push(this.#await(entry, result));
+        const result = entry.listener(believed, entry.applied, cause);
+        if (isThenable(result)) promises.push(this.#await(entry, believed, result));
+        else entry.applied = believed;
       } catch (error) {
         entry.failure = describe(error);
       }
@@ -149,7 +165,7 @@ export class ChangeListeners {
     return promises;
   }
 
-  async #await(entry: Entry, result: PromiseLike<void>): Promise<void> {
+  async #await(entry: Entry, told: PolicyView, result: PromiseLike<void>): Promise<void> {
     const { timeoutMs, timing } = this.#context;
     const back = new AbortController();
     const end = () => {
@@ -162,6 +178,7 @@ export class ChangeListeners {
     );
     void outcome.then((failure) => {
       entry.failure = failure;
+      if (failure === undefined) entry.applied = told;
       end();
       if (entry.hangs) this.#isBack(entry);
     });
@@ -188,6 +205,16 @@ export class ChangeListeners {
 
 function isChange(waiting: Change | Entry): waiting is Change {
   return 'next' in waiting;
+}
+
+function restricts({ next: { policy }, previous: { policy: before } }: Change): boolean {
+  return policy.tradingState !== before.tradingState || policy.overrides !== before.overrides;
+}
+
+/** Both as one change. */
+function merge(earlier: Change, later: Change): Change {
+  const to = earlier.to === 'nobody' ? later.to : earlier.to;
+  return { ...later, previous: earlier.previous, cause: later.cause ?? earlier.cause, to };
 }
 
 function isThenable(result: unknown): result is PromiseLike<void> {
