@@ -1,5 +1,6 @@
 import {
   authorizeTrade,
+  type Decision,
   EnsembleManager,
   type Entry,
   Executor,
@@ -17,31 +18,35 @@ import {
   View,
   viewOf,
 } from '@policystore/client';
+import { GetResponse, GlobalPolicy } from '@policystore/client/proto';
 import { expect } from 'chai';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 
 import { useComponentWorld } from '../../support/component-world.js';
 import { rejection } from '../../support/rejection.js';
+import { startScriptedServer } from '../../support/scripted-server.js';
 import { startProxy } from '../../support/tcp-proxy.js';
 import { ENTRY } from '../../support/views.js';
 
 const { ACTIVE, HALTED, REDUCE_ONLY } = TradingState;
+
+const POLICY = {
+  riskMode: RiskMode.NORMAL,
+  allowedStrategies: ['trend'],
+  allowedSymbols: ['BTC'],
+  maxRiskPerTrade: 0.01,
+  maxPositions: 5,
+  globalMinConfidence: 0.7,
+  oppRankings: { BTC: 0.4 },
+  modelVersions: { lstm: 'v1', xgb: 'v9' },
+};
 
 describe('components that decide', () => {
   const world = useComponentWorld();
   const lives: LivePolicy[] = [];
 
   beforeEach(async () => {
-    await world().operator.update({
-      riskMode: RiskMode.NORMAL,
-      allowedStrategies: ['trend'],
-      allowedSymbols: ['BTC'],
-      maxRiskPerTrade: 0.01,
-      maxPositions: 5,
-      globalMinConfidence: 0.7,
-      oppRankings: { BTC: 0.4 },
-      modelVersions: { lstm: 'v1', xgb: 'v9' },
-    });
+    await world().operator.update(POLICY);
   });
 
   afterEach(async () => {
@@ -313,6 +318,50 @@ describe('components that decide', () => {
 
       expect((await executor.authorize({ kind: 'cancel' })).allowed).to.be.true;
       expect(executor.lastError).to.be.undefined;
+    });
+
+    it('decides on the newest answer, whichever comes first', async () => {
+      const asked: ((revision: number) => void)[] = [];
+      const asks = new EventEmitter();
+      const maps = {
+        oppRankings: new Map(Object.entries(POLICY.oppRankings)),
+        modelVersions: new Map(Object.entries(POLICY.modelVersions)),
+      };
+      const server = await startScriptedServer({
+        get: (call, answer) => {
+          asked.push((revision) => {
+            const tradingState = revision === 2 ? REDUCE_ONLY : ACTIVE;
+            const policy = GlobalPolicy.fromPartial({ ...POLICY, ...maps, tradingState });
+            const validFor = { seconds: 60, nanos: 0 };
+            answer(null, GetResponse.fromPartial({ policy, version: { epoch: 'e', revision }, validFor }));
+          });
+          asks.emit('asked');
+        },
+      });
+      const client = new PolicyClient({ addresses: server.address });
+      try {
+        for (const order of [[0, 1] as const, [1, 0] as const]) {
+          const executor = new Executor(client);
+          const decisions: Promise<Decision>[] = [];
+          while (decisions.length < order.length) {
+            const isAsked = once(asks, 'asked');
+            decisions.push(executor.authorize(entry));
+            await isAsked;
+          }
+          // The stop comes with the answer to one of them, then the other one is answered from before it.
+          const [first, second] = order;
+          const [answerFirst, answerSecond] = [asked[first]!, asked[second]!];
+          answerFirst(2);
+          expect(codes(await decisions[first]!)).to.deep.equal(['TRADING_REDUCE_ONLY']);
+          answerSecond(1);
+          const late = await decisions[second]!;
+          expect([late.version.revision, ...codes(late)]).to.deep.equal([2, 'TRADING_REDUCE_ONLY']);
+          asked.length = 0;
+        }
+      } finally {
+        client.close();
+        await server.close();
+      }
     });
 
     it('cannot decide on the base, in which no stop counts', async () => {

@@ -65,9 +65,15 @@ export class Executor {
     }
   }
 
+  /** Answers may overtake each other: what counts is the newest that has come. */
   #hold(answer: Current): PolicyView {
-    // Answers may overtake each other.
-    if (this.#last === undefined || answer.sentAt >= this.#last.sentAt) this.#last = answer;
-    return viewOf(answer);
+    if (this.#last === undefined || isNewer(answer, this.#last)) this.#last = answer;
+    return viewOf(this.#last);
   }
+}
+
+function isNewer(one: Current, other: Current): boolean {
+  const isSameEpoch = one.version.epoch === other.version.epoch;
+  const further = isSameEpoch ? one.version.revision - other.version.revision : 0;
+  return further === 0 ? one.sentAt >= other.sentAt : further > 0;
 }
