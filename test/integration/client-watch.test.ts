@@ -246,7 +246,7 @@ describe('PolicyClient.watch', () => {
     }
   });
 
-  it('waits longer after each failure in a row, and not after a stream that worked', async () => {
+  it('waits longer after each failure in a row, also of streams that end soon, and not after one that lived', async () => {
     const stop = (stream: Stream) => {
       fail(stream, 'SHUTTING_DOWN');
     };
@@ -254,7 +254,8 @@ describe('PolicyClient.watch', () => {
       stream.write(message);
       stream.end();
     };
-    const { address } = await serve(stop, stop, work(snapshot(1)), work(patch(2)));
+    const { address } = await serve(stop, stop, work(snapshot(1)), work(patch(2)), work(patch(3)));
+    let now = 0;
     const slept: number[] = [];
     const channels = new Channels([address]);
     const watch = new PolicyWatch(
@@ -266,16 +267,18 @@ describe('PolicyClient.watch', () => {
         channels,
         operations: new Operations(),
         session: new Session(),
-        timing: { now: () => 0, random: () => 1, sleep: async (ms) => void slept.push(ms) },
+        timing: { now: () => now, random: () => 1, sleep: async (ms) => void slept.push(ms) },
       },
     );
 
     await watch.next();
     await watch.next();
+    now += 10_000;
+    await watch.next();
     await watch.return();
     channels.close();
 
-    expect(slept).to.deep.equal([50, 100, 50]);
+    expect(slept).to.deep.equal([50, 100, 200, 50]);
   });
 
   describe('ending', () => {

@@ -27,6 +27,9 @@ const FINAL: ReadonlySet<StatusName> = new Set([
 /** A connection is given up after this many heartbeat intervals without a message. */
 const PATIENCE = 2.5;
 
+/** A stream that lived as long has not failed soon. */
+const STEADY_MS = 5_000;
+
 /** A host that takes connections has this many times as long to get to them. */
 const BUSY = 5;
 
@@ -46,6 +49,8 @@ export interface StreamsPlan {
   readonly connectMs?: number;
   /** The request for a stream that goes on after a version, or begins with a snapshot no older than one. */
   readonly request: (from: Pick<WatchRequest, 'after' | 'minVersion'>) => WatchRequest;
+  /** Nothing can be made of a stream that begins without a policy while none is held. Default: the policy is waited for. */
+  readonly needsPolicy?: boolean;
   /** A stream is over, whether anything came or not. */
   readonly ended?: () => void;
 }
@@ -101,7 +106,7 @@ export class Streams {
   /** Throws what trying again cannot help, and the signal's reason when it aborts. */
   async *follow(signal: AbortSignal): AsyncGenerator<Arrival, never, undefined> {
     const { operations, session, timing } = this.#context;
-    const { route, backoff, ended } = this.#plan;
+    const { route, backoff, ended, needsPolicy = false } = this.#plan;
     /** The server's idea of what follows did not fit. */
     let unfit = false;
     for (let failures = 0; ; failures += 1) {
@@ -110,13 +115,16 @@ export class Streams {
       const after = unfit || this.#follower.holdsPending ? undefined : held;
       let replaces = held !== undefined && after === undefined;
       let isFirst = true;
+      let beganAt = Infinity;
       let waitMs = 0;
       const stream = operations.begin(signal);
       this.#stream = stream;
       try {
         for await (const message of this.#open(channel, after, stream)) {
           const event = this.#follower.take(message);
+          if (needsPolicy && !this.#follower.version) throw new Gap('it begins without a policy');
           if (this.#follower.version) session.observe(this.#follower.version, this.#follower.holdsPending);
+          beganAt = Math.min(beganAt, timing.now());
           yield {
             channel,
             isFirst,
@@ -127,7 +135,6 @@ export class Streams {
           if (isFirst) this.#slow.delete(channel.address);
           isFirst = false;
           unfit = false;
-          failures = 0;
         }
         this.#failure = new PolicyStoreError('UNAVAILABLE', 'the stream ended');
       } catch (error) {
@@ -148,6 +155,7 @@ export class Streams {
         stream.end();
         ended?.();
       }
+      if (timing.now() - beganAt >= STEADY_MS) failures = 0;
       channel.leave();
       this.#reconnects += 1;
       const goesOn = failures + 1 < route.size;
