@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { type LiveOptions, type LivePolicy, PolicyClient, RiskMode, TradingState } from '@policystore/client';
@@ -7,12 +7,14 @@ import { expect } from 'chai';
 import { closeAfterEach } from '../support/closing.js';
 import { freePort, until } from '../support/process.js';
 import { rejection } from '../support/rejection.js';
+import { createLiveFixture, heartbeat, snapshot } from '../support/scripted-live.js';
 import { startServer, type TestServer } from '../support/server.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 
 describe('the last known good policy of a live policy', () => {
   const directory = temporaryDirectory();
   const keep = closeAfterEach();
+  const { serve: serveScript } = createLiveFixture();
   const path = () => join(directory.path, 'executor', 'policy');
 
   const serve = async (): Promise<TestServer> => keep(await startServer(), (server) => server.close());
@@ -89,6 +91,28 @@ describe('the last known good policy of a live policy', () => {
     expect(told[0]![1]).to.equal(5);
   });
 
+  it('is neither believed nor acknowledged where a stream begins without a policy', async () => {
+    const server = await serveScript(
+      (stream) => stream.write(heartbeat(9, { watcherId: 'w1' })),
+      (stream) => stream.write(heartbeat(9, { watcherId: 'w2', pendingSequence: 3 })),
+      (stream) => stream.write(snapshot(9, { watcherId: 'w3' })),
+    );
+    server.answerAll((asked) => {
+      asked.renew();
+    });
+    await leaveFile();
+    const live = connect(server.address);
+    const told: number[][] = [];
+    live.on('change', (next, previous) => void told.push([previous.maxPositions, next.maxPositions]));
+    await read(live);
+
+    expect(await live.ready()).to.include({ isStale: false, maxPositions: 9 });
+
+    expect(told).to.have.lengthOf(1);
+    expect(server.asked.map(({ request }) => request.watcherId)).to.deep.equal(['w3']);
+    expect(live.status).to.include({ gaps: 2 });
+  });
+
   it('is written whole, and nothing else is left in its directory', async () => {
     await leaveFile();
 
@@ -104,7 +128,9 @@ describe('the last known good policy of a live policy', () => {
       each.close();
     });
     await until(async () => live.status.lastKnownGood?.saved !== undefined);
-    const { ino } = await stat(path());
+    // While it is open, no other file has its number.
+    const before = keep(await open(path()), (file) => file.close());
+    const { ino } = await before.stat();
 
     let newest = 0;
     for (let i = 1; i <= 100; i += 1) newest = (await writer.patch({ maxPositions: i })).version.revision;

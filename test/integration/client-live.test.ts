@@ -485,6 +485,36 @@ describe('PolicyClient.live', () => {
       expect(told).to.deep.equal(['live false', 'stale true']);
     });
 
+    it('makes longer pauses between streams that fail soon, and short ones again after one that lived', async () => {
+      const fail = (stream: Stream) => {
+        if (stream.request.after) stream.write(heartbeat(1, { watcherId: 'w2' }));
+        else stream.write(first(1));
+        stream.write(patch(9));
+      };
+      const server = await serve(fail, fail, fail, (stream) =>
+        stream.write(heartbeat(1, { watcherId: 'w4' })),
+      );
+      const { live, timing } = create([server.address]);
+      const pause = async (streams: number, pauseMs: number) => {
+        await until(async () => live.status.reconnects === streams && timing.pending === 1);
+        await timing.advance(pauseMs - 1);
+        await settled();
+        expect(server.streams).to.have.lengthOf(streams);
+        await timing.advance(1);
+        await server.stream(streams);
+      };
+      await pause(1, 200);
+      await pause(2, 400);
+      await pause(3, 800);
+
+      await until(async () => live.status.address !== undefined);
+      timing.jump(10_000);
+      server.server.cut();
+      await pause(4, 200);
+
+      expect(live.status.gaps).to.equal(3);
+    });
+
     it('makes longer pauses the longer a server refuses, and is live once it does not', async () => {
       const refuse = (stream: Stream) => {
         stream.emit('error', toStatus(new PolicyError('NAMESPACE_UNKNOWN', 'as scripted')));
@@ -584,7 +614,105 @@ describe('PolicyClient.live', () => {
     });
   });
 
+  describe('a listener of live or stale that fails', () => {
+    for (const [how, fail] of [
+      [
+        'throws',
+        () => {
+          throw new Error('no screen');
+        },
+      ],
+      ['rejects', () => Promise.reject(new Error('no screen'))],
+    ] as const) {
+      it(`stops nothing where it ${how}, and why is told`, async () => {
+        const server = await serve((stream) => stream.write(first(1)));
+        const live = connect(server.address);
+        const told: string[] = [];
+        live.on('live', fail);
+        live.on('stale', fail);
+        live.on('change', ({ version }) => void told.push(`change ${version.revision}`));
+        live.on('live', () => void told.push('live'));
+        live.on('stale', () => void told.push('stale'));
+
+        (await server.nextAsked()).renew({ revision: 2 });
+        await until(async () => live.status.reason.includes('has not arrived yet'));
+        (await server.stream(0)).write(patch(2)); // brings the lease with it
+        await live.ready();
+        const asked = await server.nextAsked();
+        await live.close();
+
+        expect(asked.request).to.deep.include({ version: at(2), rejection: undefined });
+        expect(told).to.deep.equal(['change 1', 'change 2', 'live', 'stale']);
+        expect(live.status).to.include({ state: 'closed', listenerFailure: 'no screen', rejections: 0 });
+        expect(live.current.isStale).to.equal(true);
+      });
+    }
+
+    it('stops nothing at the end of the lease', async () => {
+      const server = await serve((stream) => stream.write(first(1)));
+      const live = connect(server.address);
+      const stale = new Promise<void>((resolve) => {
+        live.on('stale', () => {
+          resolve();
+          throw new Error('no screen');
+        });
+      });
+      (await server.nextAsked()).renew({ validForMs: 300 });
+
+      await stale;
+      (await server.nextAsked()).renew();
+
+      expect(await live.ready()).to.include({ isStale: false });
+      expect(live.status.listenerFailure).to.equal('no screen');
+    });
+  });
+
   describe('ending', () => {
+    it('is for good, though the stream ends before the last word is answered', async () => {
+      const server = await serve(
+        (stream) => stream.write(first(1)),
+        (stream) => stream.write(heartbeat(1, { watcherId: 'w2' })),
+      );
+      const live = connect(server.address);
+      (await server.nextAsked()).renew();
+      await live.ready();
+
+      const closed = live.close();
+      const last = await server.nextAsked();
+      expect(last.request).to.include({ closing: true, watcherId: 'w1' });
+      server.answerAll((asked) => {
+        asked.renew();
+      });
+      (await server.stream(0)).end();
+      await closed;
+
+      expect(live.current).to.include({ isStale: true, maxPositions: 1 });
+      expect(live.status).to.include({ state: 'closed', validForMs: 0 });
+      expect(server.streams).to.have.lengthOf(1);
+    });
+
+    it('takes nothing in any more, and tells nothing', async () => {
+      const server = await serve((stream) => stream.write(first(1)));
+      const live = connect(server.address);
+      (await server.nextAsked()).renew();
+      await live.ready();
+      const told: number[] = [];
+      live.on('change', ({ version }) => void told.push(version.revision));
+
+      const closed = live.close();
+      const last = await server.nextAsked();
+      (await server.stream(0)).write(patch(2));
+      await until(async () => {
+        await settled();
+        return (await server.stream(0)).writableLength === 0;
+      });
+      last.renew({ revision: 2 });
+      await closed;
+
+      expect(told).to.deep.equal([]);
+      expect(live.current).to.include({ isStale: true, maxPositions: 1 });
+    });
+
     it('comes with its signal', async () => {
       const server = await serve((stream) => stream.write(first(1)));
       server.answerAll((asked) => {

@@ -116,8 +116,10 @@ describe('the lease of a live policy', () => {
 
     lease.end();
     lease.advance(holding(6));
+    lease.take(voucher(6, { sentAt: 2000 }), holding(6));
 
     expect(lease.until).to.equal(-Infinity);
+    expect(lease.waitsFor).to.equal(undefined);
   });
 
   describe('in any order of messages, answers, delays and losses', () => {

@@ -26,7 +26,7 @@ export type ChangeListener = (
  * Told when the policy may be believed again (`live`) or no more (`stale`). Where it throws, or its promise rejects, that is
  * told in `status.listenerFailure` and changes nothing else.
  */
-export type StateListener = (view: PolicyView) => void | Promise<void>;
+export type StateListener = ((view: PolicyView) => void) | ((view: PolicyView) => Promise<void>);
 
 export interface LiveListeners {
   change: ChangeListener;

@@ -3,14 +3,12 @@ import { type Timing } from '../timing.js';
 import { type Cause } from '../watch/events.js';
 import { type Brought, type Dealt } from './acknowledger.js';
 import { type ChangeListener } from './change-listener.js';
+import { describe } from './describe.js';
 
 /** Changes that wait for slow listeners; what comes beyond them is told as one change. */
 const MAX_WAITING = 1_024;
 
 const NOT_TOLD = 'a listener that hung has not been told yet';
-
-/** What the contract has room for. */
-const MAX_REASON = 1_024;
 
 export interface ChangeListenersContext {
   /** How long a listener may take. */
@@ -219,16 +217,4 @@ function merge(earlier: Change, later: Change): Change {
 
 function isThenable(result: unknown): result is PromiseLike<void> {
   return typeof (result as PromiseLike<void> | undefined)?.then === 'function';
-}
-
-/** As the server takes it: not empty, without control characters, not too long. */
-function describe(error: unknown): string {
-  let text: string;
-  try {
-    text = error instanceof Error ? error.message || error.name : String(error);
-  } catch {
-    text = '';
-  }
-  const clean = text.replace(/[\p{Cc}\s]+/gu, ' ').trim();
-  return (clean || 'a listener failed').slice(0, MAX_REASON);
 }

@@ -27,6 +27,7 @@ const MAX_WAITING = 16;
 export class Lease {
   #until = -Infinity;
   #waiting: Voucher[] = [];
+  #isEnded = false;
 
   /** When it ends, on the clock of the vouchers. */
   get until(): number {
@@ -40,7 +41,7 @@ export class Lease {
 
   /** @param held What is held as the answer comes; undefined: nothing. */
   take(voucher: Voucher, held: Holding | undefined): void {
-    if (!(voucher.validForMs > 0)) return;
+    if (this.#isEnded || !(voucher.validForMs > 0)) return;
     if (this.#waiting.length === MAX_WAITING) this.#waiting.pop();
     this.#waiting.push(voucher);
     if (held) this.advance(held);
@@ -55,8 +56,9 @@ export class Lease {
     this.#waiting = this.#waiting.filter((voucher) => endOf(voucher) > this.#until);
   }
 
-  /** For good: nothing that is held may be believed any more. */
+  /** For good: nothing that is held may be believed any more, whatever comes. */
   end(): void {
+    this.#isEnded = true;
     this.#until = -Infinity;
     this.#waiting = [];
   }

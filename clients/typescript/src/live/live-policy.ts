@@ -18,7 +18,8 @@ import { LastKnownGood } from './last-known-good.js';
 import { Lease, type Voucher } from './lease.js';
 import { type LiveRejection, type LiveStatus } from './live-status.js';
 import { Readiness } from './readiness.js';
-import { explain } from './reason.js';
+import { type StateEvent, StateListeners } from './state-listeners.js';
+import { tellStatus } from './tell-status.js';
 
 /** Clients that lose their server at once come to another one within the first; one that is away is tried this often. */
 const BACKOFF = { firstMs: 200, maxMs: 1_000 };
@@ -66,10 +67,7 @@ export class LivePolicy implements AsyncDisposable {
   readonly #readiness: Readiness;
   readonly #servesStale: boolean;
   readonly #lastKnownGood: LastKnownGood | undefined;
-  readonly #stateListeners: ReadonlyMap<string, Set<StateListener>> = new Map([
-    ['live', new Set()],
-    ['stale', new Set()],
-  ]);
+  readonly #states: StateListeners;
   readonly #running: Promise<void>;
 
   #stream: LiveStream | undefined;
@@ -78,8 +76,6 @@ export class LivePolicy implements AsyncDisposable {
   #answer: Voucher | undefined;
   #acknowledgeError: PolicyStoreError | undefined;
   #refusal: PolicyStoreError | undefined;
-  /** As the listeners know it. */
-  #wasLive = false;
   #resyncs = 0;
   #rejections = 0;
   #lastRejection: LiveRejection | undefined;
@@ -111,9 +107,12 @@ export class LivePolicy implements AsyncDisposable {
         heartbeatMs,
         backoff: BACKOFF,
         connectMs: CONNECT_MS,
+        needsPolicy: true,
         request,
         ended: () => {
           this.#leaveStream();
+          // Another one would be a program that the server then misses.
+          if (this.#isClosed) this.#operation.abort(STOPPED);
         },
       },
       context,
@@ -153,6 +152,15 @@ export class LivePolicy implements AsyncDisposable {
     const { signal, lastKnownGood } = options;
     signal?.throwIfAborted();
     this.#operation = operations.begin(undefined);
+    this.#states = new StateListeners({
+      lease: this.#lease,
+      timing,
+      current: () => this.current,
+      live: () => {
+        this.#readiness.settle(() => this.current);
+      },
+      signal: this.#operation.signal,
+    });
     signal?.addEventListener('abort', () => void this.close(), {
       once: true,
       signal: this.#operation.signal,
@@ -173,35 +181,24 @@ export class LivePolicy implements AsyncDisposable {
   }
 
   get status(): LiveStatus {
-    const sinceLease = this.#timing.now() - this.#lease.until;
-    const hasNothing = this.#stale === NO_POLICY;
-    const address = this.#stream?.channel.address;
-    const lastKnownGood = this.#lastKnownGood?.status;
-    const failure = this.#refusal ?? this.#streams.failure;
-    return {
-      state: this.#isClosed ? 'closed' : sinceLease < 0 ? 'live' : hasNothing ? 'connecting' : 'stale',
-      reason: explain({
-        isClosed: this.#isClosed,
-        sinceLease,
-        held: hasNothing ? 'nothing' : this.#hasPolicy ? 'from a server' : 'last known good',
-        found: lastKnownGood?.found,
-        address,
-        failure,
-        acknowledgeError: this.#acknowledgeError,
-        answer: this.#answer,
-        waitsFor: this.#lease.waitsFor,
-      }),
+    const isEmpty = this.#stale === NO_POLICY;
+    return tellStatus({
+      isClosed: this.#isClosed,
+      sinceLease: this.#timing.now() - this.#lease.until,
+      held: isEmpty ? 'nothing' : this.#hasPolicy ? 'from a server' : 'last known good',
       version: this.#stale.version,
-      validForMs: Math.max(0, -sinceLease),
-      address,
-      reconnects: this.#streams.reconnects,
+      address: this.#stream?.channel.address,
+      streams: this.#streams,
       resyncs: this.#resyncs,
-      gaps: this.#streams.gaps,
       rejections: this.#rejections,
       lastRejection: this.#lastRejection,
-      lastError: this.#acknowledgeError ?? failure,
-      lastKnownGood,
-    };
+      listenerFailure: this.#states.failure,
+      failure: this.#refusal ?? this.#streams.failure,
+      acknowledgeError: this.#acknowledgeError,
+      answer: this.#answer,
+      waitsFor: this.#lease.waitsFor,
+      lastKnownGood: this.#lastKnownGood?.status,
+    });
   }
 
   /**
@@ -218,19 +215,19 @@ export class LivePolicy implements AsyncDisposable {
   /**
    * Listens to `change`, or to `live` and `stale`: the policy may be believed again, or no more.
    *
+   * A listener of `change` that minds stops compares `next.policy.tradingState` with `previous.policy.tradingState`. While the
+   * policy is stale, `next.tradingState` is REDUCE_ONLY before and after a stop; the first change comes before the lease.
+   *
    * @returns What takes the listener away again.
    */
   on<E extends keyof LiveListeners>(event: E, listener: LiveListeners[E]): () => void;
   on(event: keyof LiveListeners, listener: LiveListeners[keyof LiveListeners]): () => void {
     if (typeof listener !== 'function') throw new TypeError('a listener must be a function');
     if (event === 'change') return this.#listeners.add(listener);
-    const listeners = this.#stateListeners.get(event);
-    if (!listeners)
+    if (!isStateEvent(event)) {
       throw new TypeError(`there is no event ${JSON.stringify(event)}; use change, live or stale`);
-    listeners.add(listener as StateListener);
-    return () => {
-      listeners.delete(listener as StateListener);
-    };
+    }
+    return this.#states.add(event, listener as StateListener);
   }
 
   /** Tells the server that this program acts no more, and ends. `current` stays as it is, stale. */
@@ -272,6 +269,7 @@ export class LivePolicy implements AsyncDisposable {
   }
 
   #take({ channel, isFirst, message, event }: Arrival): void {
+    if (this.#isClosed) return;
     const { watcherId, version, pendingSequence } = message;
     if (isFirst) this.#stream = { channel, watcherId, over: new AbortController() };
     const stream = this.#stream;
@@ -284,12 +282,13 @@ export class LivePolicy implements AsyncDisposable {
       if (event.resync) this.#resyncs += 1;
       this.#hold(createView(event.policy, event.version, before));
       this.#listeners.tell({ ...brought, next: this.#fresh, previous: before, cause: event.cause });
-    } else if (version && version.revision !== before.version.revision) {
+    } else if (this.#hasPolicy && version && version.revision !== before.version.revision) {
       this.#hold(createView(before.policy, version, before));
       this.#listeners.pass(this.#fresh, brought);
     } else if (pendingSequence > 0 && this.#hasPolicy) {
       this.#listeners.pass(this.#fresh, brought);
     }
+    this.#states.note();
     if (isFirst) void this.#acknowledger.run(stream, stream.over.signal);
   }
 
@@ -299,7 +298,6 @@ export class LivePolicy implements AsyncDisposable {
     this.#stale = staleView(view);
     this.#lease.advance(view);
     this.#lastKnownGood?.save(view);
-    this.#noteState();
   }
 
   #deal(dealt: Dealt): void {
@@ -315,7 +313,7 @@ export class LivePolicy implements AsyncDisposable {
     this.#answer = voucher;
     this.#acknowledgeError = undefined;
     this.#lease.take(voucher, this.#hasPolicy ? this.#fresh : undefined);
-    this.#noteState();
+    this.#states.note();
   }
 
   #leaveStream(): void {
@@ -328,27 +326,6 @@ export class LivePolicy implements AsyncDisposable {
 
   #isLive(): boolean {
     return this.#timing.now() < this.#lease.until;
-  }
-
-  /** Tells those who want to know whether the policy may be believed, where that has changed. */
-  #noteState(): void {
-    const isLive = this.#isLive();
-    if (isLive === this.#wasLive) return;
-    this.#wasLive = isLive;
-    if (isLive) {
-      this.#readiness.settle(() => this.current);
-      void this.#noteEnd();
-    }
-    const view = this.current;
-    for (const listener of this.#stateListeners.get(isLive ? 'live' : 'stale') ?? []) listener(view);
-  }
-
-  async #noteEnd(): Promise<void> {
-    const { signal } = this.#operation;
-    while (this.#isLive() && !signal.aborted) {
-      await this.#timing.sleep(this.#lease.until - this.#timing.now(), signal).catch(() => undefined);
-    }
-    this.#noteState();
   }
 
   /** What was held before this program started, as long as there is nothing better. */
@@ -374,9 +351,10 @@ export class LivePolicy implements AsyncDisposable {
     this.#lease.end();
     this.#listeners.close();
     this.#readiness.settle(() => Promise.reject(closed()));
-    this.#noteState();
+    this.#states.note();
     const stream = this.#stream;
     stream?.over.abort();
+    // The stream stays until then: the server would take its end for a loss.
     if (stream) await this.#acknowledger.close(stream);
     this.#operation.abort(STOPPED);
     await this.#running;
@@ -386,6 +364,10 @@ export class LivePolicy implements AsyncDisposable {
     patience.abort();
     this.#closed();
   }
+}
+
+function isStateEvent(event: string): event is StateEvent {
+  return event === 'live' || event === 'stale';
 }
 
 function asPolicyStoreError(error: unknown): PolicyStoreError {

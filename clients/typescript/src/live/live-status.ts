@@ -25,6 +25,8 @@ export interface LiveStatus {
   /** How many changes a listener failed on, by throwing or by taking too long. */
   readonly rejections: number;
   readonly lastRejection: LiveRejection | undefined;
+  /** Why a listener of `live` or `stale` last failed. Unset: none has. */
+  readonly listenerFailure: string | undefined;
   /** What last failed between this program and the servers. */
   readonly lastError: PolicyStoreError | undefined;
   /** Unset without the option. */
