@@ -9,6 +9,9 @@ export interface Backoff {
 
 const BACKOFF: Backoff = { firstMs: 50, maxMs: 5_000 };
 
+/** Of a call: somebody waits for it, such as for a stop, and servers are seldom away for long. */
+const CALL: Backoff = { firstMs: 50, maxMs: 1_000 };
+
 /** How long to wait before try `failures + 1`: exponential with full jitter, so that clients do not return in step. */
 export function backoffMs(failures: number, timing: Timing, { firstMs, maxMs } = BACKOFF): number {
   return timing.random() * Math.min(maxMs, firstMs * 2 ** failures);
@@ -42,7 +45,7 @@ export async function retry<T>(
     } catch (error) {
       if (!safe || !isTransient(error)) throw error;
       const waitMs =
-        failures < addresses ? 0 : (error.retryAfterMs ?? 0) + backoffMs(failures - addresses, timing);
+        failures < addresses ? 0 : (error.retryAfterMs ?? 0) + backoffMs(failures - addresses, timing, CALL);
       if (timing.now() + waitMs >= deadline) throw error;
       await timing.sleep(waitMs, options.signal);
     }

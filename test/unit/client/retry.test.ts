@@ -50,6 +50,15 @@ describe('retry', () => {
     expect(timeouts).to.deep.equal([5000, 4950, 4850, 4650]);
   });
 
+  it('never waits for more than a second, so that it goes on to the end of its time', async () => {
+    const timing = createTiming();
+    const { attempt, timeouts } = failing(...Array.from({ length: 20 }, () => unavailable()));
+
+    await rejection(retry(attempt, options(timing)), Error);
+    expect(timing.slept).to.deep.equal([50, 100, 200, 400, 800, 1000, 1000, 1000]);
+    expect(timeouts.at(-1)).to.equal(450);
+  });
+
   for (const code of ['ABORTED', 'INVALID_ARGUMENT', 'NOT_FOUND', 'PERMISSION_DENIED', 'INTERNAL'] as const) {
     it(`does not repeat ${code}`, async () => {
       const timing = createTiming();
