@@ -226,6 +226,7 @@ export function receipt(state = MemberState.APPLIED): Receipt {
     appliedEverywhere: isApplied,
     members: [{ ...member, component: 'replica', instance: 'r', state: MemberState.APPLIED }, executor],
     outstanding: isApplied ? [] : [executor],
+    unknownSafeInMs: undefined,
     missing: [],
   };
 }

@@ -22,6 +22,7 @@ export function readReceipt(wire: WaitAppliedResponse, version: Version): Receip
     members,
     outstanding: members.filter(({ state }) => !DONE.has(state)),
     missing: wire.missing.map(readMissing),
+    unknownSafeInMs: wire.unknownSafeIn && readDuration(wire.unknownSafeIn),
   };
 }
 

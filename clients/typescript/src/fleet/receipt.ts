@@ -51,10 +51,15 @@ export interface Fleet {
 export interface Receipt {
   /** The version that was asked for. */
   readonly version: Version;
-  /** Every member has applied it, and nobody is missing. */
+  /** Every member has applied it, nobody is missing, and nobody may act whom the servers do not know. */
   readonly appliedEverywhere: boolean;
   readonly members: readonly FleetMember[];
   /** The members that were waited for and have not applied it: rejected, pending or lost. */
   readonly outstanding: readonly FleetMember[];
   readonly missing: readonly MissingMembers[];
+  /**
+   * In how many milliseconds nobody whom the servers cannot know believes what is older any more: after a restart of the
+   * only server, which has forgotten who held a lease. Unset: they know everybody.
+   */
+  readonly unknownSafeInMs: number | undefined;
 }

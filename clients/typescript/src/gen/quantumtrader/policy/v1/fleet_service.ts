@@ -129,21 +129,34 @@ export interface WaitAppliedRequest {
   selector:
     | Selector
     | undefined;
-  /** timeout is how long to wait at most, up to 60 s. Absent means 1 s. */
+  /**
+   * timeout is how long to wait at most, up to 60 s. Absent means 1 s. Zero: as it is now, as soon as the other replicas
+   * were asked.
+   */
   timeout: Duration | undefined;
 }
 
 /** WaitAppliedResponse is a receipt. */
 export interface WaitAppliedResponse {
   /**
-   * applied_everywhere says that every member that acknowledges, and every replica, has applied the version, and nobody
-   * is missing.
+   * applied_everywhere says that every member that was chosen and acknowledges, and every replica, has applied the
+   * version, nobody is missing, and nobody may be there who is not known: all replicas were asked, and `unknown_safe_in`
+   * is absent.
    */
   appliedEverywhere: boolean;
-  /** members are those that were chosen, by component and instance. */
+  /**
+   * members are those that were chosen, by component and instance; and replicas that have not got the version, whoever
+   * was chosen, since they may have watchers that nobody knows of yet.
+   */
   members: Member[];
   /** missing are those that were chosen, by name or because they are expected (POLICY_EXPECTED), and are not there. */
   missing: Missing[];
+  /**
+   * unknown_safe_in is when programs that no replica knows of have lost their lease, and with it all that they may open
+   * by an older version. After a start of the only server of a namespace, which others held before; or where too many
+   * were lost to remember. Absent: everybody who may act is known.
+   */
+  unknownSafeIn: Duration | undefined;
 }
 
 /** Member is a watcher that acknowledges, another watcher, or a replica of the server, which answers those who only ask. */
@@ -211,7 +224,11 @@ export interface FleetSummary {
   /** members are the replica and its watchers. Their safe_in counts from `told_at`. */
   members: Member[];
   /** told_at is when that was so, by the store's clock. */
-  toldAt: Timestamp | undefined;
+  toldAt:
+    | Timestamp
+    | undefined;
+  /** unknown_safe_in is as in a receipt, for this replica alone, and counts from `told_at`. */
+  unknownSafeIn: Duration | undefined;
 }
 
 function createBaseAcknowledgeRequest(): AcknowledgeRequest {
@@ -729,7 +746,7 @@ export const WaitAppliedRequest: MessageFns<WaitAppliedRequest> = {
 };
 
 function createBaseWaitAppliedResponse(): WaitAppliedResponse {
-  return { appliedEverywhere: false, members: [], missing: [] };
+  return { appliedEverywhere: false, members: [], missing: [], unknownSafeIn: undefined };
 }
 
 export const WaitAppliedResponse: MessageFns<WaitAppliedResponse> = {
@@ -742,6 +759,9 @@ export const WaitAppliedResponse: MessageFns<WaitAppliedResponse> = {
     }
     for (const v of message.missing) {
       Missing.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.unknownSafeIn !== undefined) {
+      Duration.encode(message.unknownSafeIn, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -783,6 +803,14 @@ export const WaitAppliedResponse: MessageFns<WaitAppliedResponse> = {
             message.missing.push(Missing.decode(reader, reader.uint32()));
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.unknownSafeIn = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -803,6 +831,9 @@ export const WaitAppliedResponse: MessageFns<WaitAppliedResponse> = {
     message.appliedEverywhere = object.appliedEverywhere ?? false;
     message.members = object.members?.map((e) => Member.fromPartial(e)) || [];
     message.missing = object.missing?.map((e) => Missing.fromPartial(e)) || [];
+    message.unknownSafeIn = (object.unknownSafeIn !== undefined && object.unknownSafeIn !== null)
+      ? Duration.fromPartial(object.unknownSafeIn)
+      : undefined;
     return message;
   },
 };
@@ -1166,7 +1197,7 @@ export const Missing: MessageFns<Missing> = {
 };
 
 function createBaseFleetSummary(): FleetSummary {
-  return { members: [], toldAt: undefined };
+  return { members: [], toldAt: undefined, unknownSafeIn: undefined };
 }
 
 export const FleetSummary: MessageFns<FleetSummary> = {
@@ -1176,6 +1207,9 @@ export const FleetSummary: MessageFns<FleetSummary> = {
     }
     if (message.toldAt !== undefined) {
       Timestamp.encode(message.toldAt, writer.uint32(18).fork()).join();
+    }
+    if (message.unknownSafeIn !== undefined) {
+      Duration.encode(message.unknownSafeIn, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -1209,6 +1243,14 @@ export const FleetSummary: MessageFns<FleetSummary> = {
             message.toldAt = Timestamp.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.unknownSafeIn = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1230,6 +1272,9 @@ export const FleetSummary: MessageFns<FleetSummary> = {
     message.toldAt = (object.toldAt !== undefined && object.toldAt !== null)
       ? Timestamp.fromPartial(object.toldAt)
       : undefined;
+    message.unknownSafeIn = (object.unknownSafeIn !== undefined && object.unknownSafeIn !== null)
+      ? Duration.fromPartial(object.unknownSafeIn)
+      : undefined;
     return message;
   },
 };
@@ -1240,7 +1285,7 @@ export const FleetServiceService = {
   /**
    * Acknowledge says what a watcher has made of the newest version that it was sent, and renews its lease. Send it after
    * each version, the newest one only, one at a time; and at least every third of the lease.
-   * NOT_FOUND `WATCHER_UNKNOWN`: the stream has ended, or is of another replica.
+   * NOT_FOUND `WATCHER_UNKNOWN`: the stream has ended, or is of another replica, or of another client (`x-policy-client`).
    */
   acknowledge: {
     path: "/quantumtrader.policy.v1.FleetService/Acknowledge" as const,
@@ -1264,7 +1309,9 @@ export const FleetServiceService = {
   },
   /**
    * WaitApplied answers as soon as everybody has applied a version, or rejected it; at the latest when the time is over,
-   * and then who has not, and when they are safe. It answers OK in any case.
+   * and then who has not, and when they are safe. That is OK too. UNAVAILABLE `REPLICA_BEHIND`: this replica has not got
+   * the version itself; try another. FAILED_PRECONDITION `EPOCH_UNKNOWN`: the store does not know the version's epoch.
+   * UNAVAILABLE `STORE_UNAVAILABLE`, `SHUTTING_DOWN`: nothing was asked.
    */
   waitApplied: {
     path: "/quantumtrader.policy.v1.FleetService/WaitApplied" as const,
@@ -1281,14 +1328,16 @@ export interface FleetServiceServer extends UntypedServiceImplementation {
   /**
    * Acknowledge says what a watcher has made of the newest version that it was sent, and renews its lease. Send it after
    * each version, the newest one only, one at a time; and at least every third of the lease.
-   * NOT_FOUND `WATCHER_UNKNOWN`: the stream has ended, or is of another replica.
+   * NOT_FOUND `WATCHER_UNKNOWN`: the stream has ended, or is of another replica, or of another client (`x-policy-client`).
    */
   acknowledge: handleUnaryCall<AcknowledgeRequest, AcknowledgeResponse>;
   /** ListWatchers answers every watcher and replica that is there, or was lost and may still act. */
   listWatchers: handleUnaryCall<ListWatchersRequest, ListWatchersResponse>;
   /**
    * WaitApplied answers as soon as everybody has applied a version, or rejected it; at the latest when the time is over,
-   * and then who has not, and when they are safe. It answers OK in any case.
+   * and then who has not, and when they are safe. That is OK too. UNAVAILABLE `REPLICA_BEHIND`: this replica has not got
+   * the version itself; try another. FAILED_PRECONDITION `EPOCH_UNKNOWN`: the store does not know the version's epoch.
+   * UNAVAILABLE `STORE_UNAVAILABLE`, `SHUTTING_DOWN`: nothing was asked.
    */
   waitApplied: handleUnaryCall<WaitAppliedRequest, WaitAppliedResponse>;
 }
@@ -1297,7 +1346,7 @@ export interface FleetServiceClient extends Client {
   /**
    * Acknowledge says what a watcher has made of the newest version that it was sent, and renews its lease. Send it after
    * each version, the newest one only, one at a time; and at least every third of the lease.
-   * NOT_FOUND `WATCHER_UNKNOWN`: the stream has ended, or is of another replica.
+   * NOT_FOUND `WATCHER_UNKNOWN`: the stream has ended, or is of another replica, or of another client (`x-policy-client`).
    */
   acknowledge(
     request: AcknowledgeRequest,
@@ -1332,7 +1381,9 @@ export interface FleetServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * WaitApplied answers as soon as everybody has applied a version, or rejected it; at the latest when the time is over,
-   * and then who has not, and when they are safe. It answers OK in any case.
+   * and then who has not, and when they are safe. That is OK too. UNAVAILABLE `REPLICA_BEHIND`: this replica has not got
+   * the version itself; try another. FAILED_PRECONDITION `EPOCH_UNKNOWN`: the store does not know the version's epoch.
+   * UNAVAILABLE `STORE_UNAVAILABLE`, `SHUTTING_DOWN`: nothing was asked.
    */
   waitApplied(
     request: WaitAppliedRequest,
