@@ -181,6 +181,17 @@ describe('the fleet over gRPC', () => {
     expect((await failure(imposter.next())).fields).to.deep.equal(['watcher.component']);
   });
 
+  it('takes nothing for a watcher from another client', async () => {
+    const server = await serve();
+    const member = await join(server.address, 'one', { answers: false });
+    const { members } = await listWatchers(server.client, { components: ['executor'] });
+    const { watcherId } = members[0]!;
+    const said = { ...AcknowledgeRequest.create(), watcherId, version: member.version };
+    const other = ask(server.client, FleetServiceService.acknowledge, said, { 'x-policy-client': 'other' });
+    expect((await failure(other)).reason).to.equal('WATCHER_UNKNOWN');
+    expect((await member.acknowledge()).validFor!.seconds).to.be.above(0);
+  });
+
   it('lets who waits go away, and tells the others that the server stops', async () => {
     const server = await serve();
     await join(server.address, 'slow', { answers: false });

@@ -133,6 +133,8 @@ export interface WatcherInfo {
   readonly address: string;
   /** It says what it makes of each version. */
   readonly acknowledges: boolean;
+  /** Who opened it, and alone may acknowledge for it. */
+  readonly identity?: Identity;
 }
 
 /** What a watcher says of itself. */
@@ -146,6 +148,8 @@ export interface Acknowledgement {
   readonly pendingSequence: number;
   /** It acts no more. */
   readonly closing: boolean;
+  /** Who says so. */
+  readonly identity?: Identity;
 }
 
 /** Of a component, how many there should be. */

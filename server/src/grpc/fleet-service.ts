@@ -34,7 +34,8 @@ function acknowledgeHandler(engine: NamespaceFinder, ends: CallEnds): FleetServi
     let response: AcknowledgeResponse;
     try {
       const request = readable(call.request);
-      response = namespaceOf(engine, request).acknowledge(checkAcknowledge(request));
+      const identity = identify(call.metadata);
+      response = namespaceOf(engine, request).acknowledge({ ...checkAcknowledge(request), identity });
     } catch (error) {
       callback(ends.failure(call, error));
       return;

@@ -116,8 +116,10 @@ function watchHandler(engine: NamespaceFinder, ends: CallEnds): PolicyService['w
     };
     try {
       const request = readable(call.request);
-      identify(call.metadata);
-      carryWatch(namespaceOf(engine, request), checkWatch(request, call.getPeer()), call, fail);
+      const identity = identify(call.metadata);
+      const options = checkWatch(request, call.getPeer());
+      const watcher = options.watcher && { ...options.watcher, identity };
+      carryWatch(namespaceOf(engine, request), { ...options, ...(watcher && { watcher }) }, call, fail);
     } catch (error) {
       fail(error);
     }

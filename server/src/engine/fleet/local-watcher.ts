@@ -17,6 +17,12 @@ export interface StreamPosition {
   readonly reached: number;
   /** The revision, in that epoch, of the last message that was no heartbeat. */
   readonly brought: number;
+  /** The newest sequence of what is pending that was sent. */
+  readonly sequence: number;
+  /** Called before `brought` grows. */
+  onBring: (() => void) | undefined;
+  /** Tells a reader that can take it how far it has come, if it does not know. */
+  tellReached(): void;
 }
 
 /** A watcher of this replica, and what it says of itself. */
@@ -37,14 +43,21 @@ export class LocalWatcher {
     this.info = info;
     this.since = since;
     this.#stream = stream;
+    stream.onBring = () => {
+      this.#latch();
+    };
   }
 
   /**
    * Takes what it says. True: that is news.
-   * @throws PolicyError VALIDATION_FAILED for a version that it was not sent.
+   * @throws PolicyError VALIDATION_FAILED for a version, or something pending, that it was not sent.
    */
   hear({ version, rejection, pendingSequence }: Acknowledgement): boolean {
-    const { epoch, reached } = this.#stream;
+    const { epoch, reached, sequence } = this.#stream;
+    if (pendingSequence > sequence) {
+      const description = `${pendingSequence} was not sent on this stream; the newest that was is ${sequence}`;
+      throw invalid([{ field: 'pending_sequence', description }]);
+    }
     // Else it has been sent another epoch since, and will say what it makes of that.
     if (version?.epoch !== epoch) return false;
     if (version.revision > reached) {
@@ -76,6 +89,11 @@ export class LocalWatcher {
     return this.#leaseEndsAt;
   }
 
+  /** Lets it know how far it has come with what does not concern it, so that its lease covers that. */
+  tellWhatFollows(): void {
+    this.#stream.tellReached();
+  }
+
   /** Everything that there is was written to its stream. */
   get isServed(): boolean {
     return this.#stream.isServed;
@@ -105,6 +123,13 @@ export class LocalWatcher {
   get rejection(): Rejection | undefined {
     const { version, reason } = this.#rejected ?? {};
     return reason === undefined ? undefined : { version, reason };
+  }
+
+  /** What it has by now it keeps, though what comes next concerns it. */
+  #latch(): void {
+    if (this.#applied === undefined) return;
+    const version = this.#withWhatFollows(this.#applied.version);
+    if (version !== this.#applied.version) this.#applied = { ...this.#applied, version };
   }
 
   #hasReached(goal: Goal, said: Said | undefined): boolean {

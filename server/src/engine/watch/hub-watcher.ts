@@ -5,6 +5,7 @@ import type { PolicyStore } from '../../store/store.js';
 import { decodeEntry, type LoggedChange } from '../change.js';
 import type { Journal } from '../journal.js';
 import type { StreamPosition } from '../fleet/local-watcher.js';
+import type { Replica } from '../replica.js';
 import type { Watcher, WatchOptions, WatchSink } from '../types.js';
 import type { Filter } from './filter.js';
 import type { Messages } from './messages.js';
@@ -45,6 +46,8 @@ export class HubWatcher implements Watcher, StreamPosition {
   /** The revisions, in that epoch, of the last message and of the last one that brought anything. */
   #reached = 0;
   #brought = 0;
+  #sequence = 0;
+  onBring: (() => void) | undefined;
   #state: 'waiting' | 'catching up' | 'live' | 'closed' = 'waiting';
   #blocked = false;
   #unblocked: (() => void) | undefined;
@@ -153,6 +156,14 @@ export class HubWatcher implements Watcher, StreamPosition {
     return this.#brought;
   }
 
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  tellReached(): void {
+    if (this.#state === 'live' && this.#cursor > this.#sent) this.heartbeat();
+  }
+
   get isBehind(): boolean {
     return this.#cursor < 0;
   }
@@ -228,9 +239,14 @@ export class HubWatcher implements Watcher, StreamPosition {
   }
 
   #sendPatch(change: LoggedChange, replica = this.#context.journal.replica): void {
-    this.#cursor = change.revision;
-    if (!this.filter.matches(change)) return;
+    if (this.filter.matches(change)) this.#bring(change, replica);
+    else this.#cursor = change.revision;
+  }
+
+  #bring(change: LoggedChange, replica: Replica): void {
+    this.onBring?.();
     this.#brought = change.revision;
+    if (change.id === '') this.#sequence = replica.pendingSequence;
     const message = this.#context.messages.patch(replica, change, this.filter, this.#sent);
     this.#send(message, change.epoch, change.revision);
   }
@@ -240,7 +256,9 @@ export class HubWatcher implements Watcher, StreamPosition {
     const { replica } = journal;
     const message = messages.snapshot(replica, this.filter, { previous: this.#sent, resync, cause });
     const { epoch, revision } = replica.head;
+    this.onBring?.();
     this.#brought = revision;
+    this.#sequence = replica.pendingSequence;
     this.#send(message, epoch, revision);
   }
 
