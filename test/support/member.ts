@@ -52,6 +52,13 @@ export class TestMember {
     return this.#held?.version;
   }
 
+  /** Its program had another stream before, and goes on with what it held, as long as it may. */
+  takeOver(before: TestMember): void {
+    this.believesUntil = before.believesUntil;
+    if (before.#held !== undefined) this.#held ??= { ...before.#held, pendingSequence: 0 };
+    before.believesUntil = -Infinity;
+  }
+
   /** Acknowledges what it holds. */
   acknowledge(parts: Partial<Acknowledgement> = {}): AcknowledgeResponse {
     const { version, pendingSequence = 0 } = this.#held ?? {};

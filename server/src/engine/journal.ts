@@ -52,6 +52,7 @@ export class Journal {
   readonly #listeners: Partial<JournalListener>[] = [];
   #replica: Replica | undefined;
   #reloading: Promise<void> | undefined;
+  #isCreator = false;
   readonly #epochs: EpochNews;
 
   constructor(options: JournalOptions) {
@@ -61,6 +62,11 @@ export class Journal {
 
   get loaded(): boolean {
     return this.#replica !== undefined;
+  }
+
+  /** Whether it was this process that created the namespace: nobody knew any policy before. */
+  get isCreator(): boolean {
+    return this.#isCreator;
   }
 
   /** @throws PolicyError STORE_UNAVAILABLE when the store was never reached. */
@@ -198,6 +204,7 @@ export class Journal {
     const version = formatVersion(found.head);
     const isNewEpoch = before?.head.epoch !== found.head.epoch;
     if (before === undefined) {
+      this.#isCreator = created;
       log.loaded({ namespace, version, created, policy: replica.base.policy });
       if (wentOnFrom) log.interrupted({ namespace, from: formatVersion(wentOnFrom), to: version });
     } else if (isNewEpoch) {

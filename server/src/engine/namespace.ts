@@ -99,7 +99,7 @@ export class ServedNamespace implements Namespace {
 
   async start(): Promise<void> {
     await this.#follower.start();
-    if (this.ready) this.#fleet.start();
+    if (this.ready) await this.#fleet.start();
   }
 
   current(view: View): Buffer {

@@ -23,12 +23,13 @@ export class ReadBarrier {
 
   /**
    * Resolves when the replica is at `version` or later.
-   * @throws PolicyError REPLICA_BEHIND after a second; EPOCH_UNKNOWN where the store does not know the epoch.
+   * @param patienceMs How long to wait, a second at most.
+   * @throws PolicyError REPLICA_BEHIND after that; EPOCH_UNKNOWN where the store does not know the epoch.
    */
-  async reach(version: Version): Promise<void> {
+  async reach(version: Version, patienceMs = PATIENCE_MS): Promise<void> {
     if (this.#journal.replica.reaches(version)) return;
     const patience = new AbortController();
-    const cancel = this.#clock.after(PATIENCE_MS, () => {
+    const cancel = this.#clock.after(Math.min(PATIENCE_MS, patienceMs), () => {
       patience.abort();
     });
     const reached = this.#journal.reached(version, patience.signal);

@@ -156,14 +156,13 @@ class Story {
     await Promise.all(this.#replicas.map(({ engine }) => engine.close()));
   }
 
-  /** A program begins a stream; the one of the same name, if there is one, has ended, and acts no more. */
+  /** A program begins a stream; its last one, if there was one, has ended, and it acts by what that brought. */
   #join(engine: TestEngine, instance: string): void {
     const before = this.#named.get(instance);
-    if (before !== undefined) {
-      if (before.reader.error === undefined && !this.#left.has(before)) this.#drop(before);
-      before.believesUntil = -Infinity;
-    }
+    if (before?.reader.error === undefined && before !== undefined && !this.#left.has(before))
+      this.#drop(before);
     const member = new TestMember(engine, { instance, heartbeatMs: 60_000 }, this.#clock);
+    if (before !== undefined) member.takeOver(before);
     this.members.push(member);
     this.#named.set(instance, member);
   }

@@ -252,8 +252,10 @@ describe('the fleet of several replicas', () => {
       ]);
       expect(receipt.everywhere).to.equal(false);
       expect(safeInMs(receipt.answer!, 'f')).to.equal(undefined);
-      const own = await asked(clock, waitApplied(near.engine, version, { instances: ['n'] }));
-      expect(own.appliedEverywhere).to.equal(true);
+      const own = watched(waitApplied(near.engine, version, { instances: ['n'] }));
+      await clock.advance(1000);
+      expect(own.lines).to.deep.equal(['executor/n applied', 'replica/b pending']);
+      expect(own.everywhere, 'the other replica may have it too').to.equal(false);
       const later = watched(waitApplied(near.engine, version, { timeoutMs: 10_000 }));
       near.link.mend();
       await clock.advance(3000);
@@ -371,12 +373,12 @@ describe('what a replica tells the others', () => {
       state,
       safeIn: undefined,
     });
-    const told = { seconds: 1, nanos: 0 };
+    const toldAt = { seconds: 1, nanos: 0 };
     const many = (state: MemberState, count: number) =>
       Array.from({ length: count }, (_, i) => member(state, i));
     const replica = member(MemberState.APPLIED, -1);
     const decoded = (members: Member[]) => {
-      const body = encodeSummary([replica, ...members], told);
+      const body = encodeSummary([replica, ...members], { toldAt, unknownSafeIn: undefined });
       expect(body.length).to.be.at.most(1024 * 1024);
       return FleetSummary.decode(body).members;
     };

@@ -40,8 +40,8 @@ export class Announcer {
   #sending: Promise<void> | undefined;
   #sentAt = -Infinity;
   #beatAt = Infinity;
-  /** When what others know was sent. */
-  #toldAt: number;
+  /** When what others know was sent. Nobody gets a lease before they know of this replica. */
+  #toldAt = -Infinity;
   #failure: Error | undefined;
   #isFailureTold = false;
   #timer: { readonly dueAt: number; readonly cancel: () => void } | undefined;
@@ -49,7 +49,6 @@ export class Announcer {
 
   constructor(options: AnnouncerOptions) {
     this.#options = options;
-    this.#toldAt = options.clock.now();
   }
 
   /** Something has changed. */
@@ -60,9 +59,10 @@ export class Announcer {
     this.#schedule();
   }
 
-  /** Says that the replica is there, now and from time to time. */
-  start(): void {
+  /** Says that the replica is there, now and from time to time. Resolves when that was tried once. */
+  async start(): Promise<void> {
     this.#beat();
+    await this.#sending;
   }
 
   /** For how much longer watchers may be renewed though others may never hear of them again, in milliseconds. */

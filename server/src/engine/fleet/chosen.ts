@@ -30,7 +30,7 @@ export class Chosen {
       lacking({
         component,
         expected: count,
-        present: present.filter((member) => member.component === component).length,
+        present: countPrograms(present.filter((member) => member.component === component)),
       }),
     );
   }
@@ -40,6 +40,12 @@ export class Chosen {
     if (this.#components.size === 0) return [...counts];
     return [...this.#components].map((component) => [component, counts.get(component) ?? 1]);
   }
+}
+
+/** Several streams of one program count once; those that do not name themselves are all different. */
+function countPrograms(members: readonly Member[]): number {
+  return new Set(members.map(({ instance, watcherId }) => (instance === '' ? watcherId : `=${instance}`)))
+    .size;
 }
 
 function lacking(missing: Missing): Missing[] {

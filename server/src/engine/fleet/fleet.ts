@@ -1,8 +1,7 @@
 import {
   type AcknowledgeResponse,
   type ListWatchersResponse,
-  type Member,
-  MemberState,
+  type Version,
   type WaitAppliedResponse,
 } from '@policystore/client/proto';
 
@@ -21,16 +20,10 @@ import { Chosen } from './chosen.js';
 import { FirstBehind } from './first-behind.js';
 import { Goal } from './goal.js';
 import type { LocalWatcher } from './local-watcher.js';
-import {
-  inOrder,
-  isSafe,
-  memberOf,
-  type ReplicaIdentity,
-  replicaMember,
-  withoutThoseReplaced,
-} from './members.js';
+import { type ReplicaIdentity, safeIn } from './members.js';
 import { Others } from './others.js';
 import { PendingSpans } from './pending-spans.js';
+import { RollCall } from './roll-call.js';
 import type { Roster } from './roster.js';
 import { encodeSummary } from './summary.js';
 import { Waiter } from './waiter.js';
@@ -61,15 +54,13 @@ export interface FleetOptions {
 export class Fleet {
   readonly #options: FleetOptions;
   readonly #others: Others;
+  readonly #rollCall: RollCall;
   readonly #announcer: Announcer;
   readonly #spans = new PendingSpans();
   readonly #waiters = new Set<Waiter>();
   /** Who has not dealt with all that this replica holds. */
   readonly #behind: FirstBehind<LocalWatcher>;
-  #head: Goal | undefined;
   #inForce: unknown;
-  /** When it was served first, by the store's clock. */
-  #since = 0;
   #cancelPoll: (() => void) | undefined;
   #isPolling = false;
   #closed = false;
@@ -78,11 +69,12 @@ export class Fleet {
     const { journal, roster, replica } = options;
     this.#options = options;
     this.#others = new Others(options, replica.id);
-    this.#behind = new FirstBehind(roster.here, (watcher) => watcher.isBehind(this.#goal()));
+    this.#rollCall = new RollCall(options, this.#others);
+    this.#behind = new FirstBehind(roster.here, (watcher) => watcher.isBehind(this.#rollCall.head));
     this.#announcer = new Announcer({
       ...options,
       replica: replica.id,
-      body: () => encodeSummary(this.#told(), timestamp(options.storeTime.now)),
+      body: () => this.#summary(),
       isSettled: () => this.#behind.find() === undefined,
       isConfirmed: () => options.lease.remainingMs > 0,
       onBeat: () => void this.#others.read(),
@@ -103,9 +95,12 @@ export class Fleet {
     });
   }
 
-  /** The namespace is served from now on. */
-  start(): void {
-    if (!this.#closed) this.#announcer.start();
+  /** The namespace is served from now on. Resolves when the others were asked and told, if the store answers soon. */
+  async start(): Promise<void> {
+    if (this.#closed) return;
+    this.#rollCall.begin();
+    await this.#soon(this.#others.read());
+    if (!this.#isClosed()) await this.#soon(this.#announcer.start());
   }
 
   /**
@@ -116,7 +111,8 @@ export class Fleet {
     const { roster, journal, clock } = this.#options;
     const { replica } = journal;
     const watcher = roster.find(acknowledgement.watcherId);
-    if (watcher?.info.acknowledges !== true) throw unknownWatcher(acknowledgement.watcherId);
+    const isItsOwn = watcher?.info.identity?.name === acknowledgement.identity?.name;
+    if (watcher?.info.acknowledges !== true || !isItsOwn) throw unknownWatcher(acknowledgement.watcherId);
     const now = clock.now();
     const isNews = watcher.hear(acknowledgement);
     let validForMs = 0;
@@ -125,6 +121,7 @@ export class Fleet {
       validForMs = this.#renewal(watcher, acknowledgement);
       watcher.renew(now + validForMs);
       if (isNews) this.#progressed();
+      watcher.tellWhatFollows();
     }
     const { version, tradingState } = replica;
     return { version, validFor: duration(validForMs), tradingState };
@@ -135,7 +132,7 @@ export class Fleet {
     const { journal, expected } = this.#options;
     await this.#look();
     const chosen = new Chosen(selector);
-    const members = this.#members(chosen);
+    const members = this.#rollCall.members(chosen);
     const { version } = journal.replica;
     return { version, members, missing: chosen.missingFrom(members, expected) };
   }
@@ -148,35 +145,36 @@ export class Fleet {
     { version, selector, timeoutMs }: WaitQuery,
     signal?: AbortSignal,
   ): Promise<WaitAppliedResponse> {
-    const { journal, barrier, clock, roster } = this.#options;
-    const endsAt = clock.now() + timeoutMs;
-    if (!journal.replica.reaches(version)) await barrier.reach(version);
+    const { journal, clock, roster } = this.#options;
+    const endsAt = clock.now() + (timeoutMs === 0 ? LOOK_MS : timeoutMs);
+    if (!journal.replica.reaches(version)) await this.#reach(version, endsAt, signal);
     signal?.throwIfAborted();
     if (this.#closed) throw shuttingDown();
     const goal = new Goal(this.#spans.meaning(version), journal.replica, clock);
     const chosen = new Chosen(selector);
-    const receipt = (): WaitAppliedResponse => this.#receipt(chosen, goal);
-    const waiter = new Waiter({ goal, chosen, roster, others: this.#others, receipt });
+    const receipt = (isKnown: boolean): WaitAppliedResponse => this.#rollCall.receipt(chosen, goal, isKnown);
+    const waiter = new Waiter({ goal, chosen, roster, clock, others: this.#others, receipt });
     this.#waiters.add(waiter);
     const abort = (): void => {
       waiter.fail(signal?.reason);
     };
     signal?.addEventListener('abort', abort);
-    let cancel: (() => void) | undefined;
+    const cancel = clock.after(Math.max(0, endsAt - clock.now()), () => {
+      waiter.end();
+    });
     // While a stop is pending the store is slow or away, and the others cannot know of it.
     const looked = goal.isPending ? Promise.resolve() : this.#look();
     void looked.then(() => {
+      if (!this.#waiters.has(waiter)) return;
       waiter.begin();
-      cancel = clock.after(Math.max(0, endsAt - clock.now()), () => {
-        waiter.end();
-      });
       this.#settle();
-      this.#poll();
+      if (timeoutMs === 0) waiter.end();
+      else this.#poll();
     });
     try {
       return await waiter.receipt;
     } finally {
-      cancel?.();
+      cancel();
       signal?.removeEventListener('abort', abort);
       this.#waiters.delete(waiter);
     }
@@ -204,12 +202,10 @@ export class Fleet {
 
   #changed(): void {
     if (this.#closed) return;
-    const { journal, storeTime } = this.#options;
-    const { replica } = journal;
-    this.#since ||= storeTime.now;
+    const { replica } = this.#options.journal;
+    this.#rollCall.changed();
     const isStop = this.#inForce !== undefined && this.#inForce !== replica.inForce;
     this.#inForce = replica.inForce;
-    this.#head = undefined;
     this.#behind.restart();
     this.#spans.update(replica);
     for (const { goal } of this.#waiters) goal.update(replica);
@@ -231,15 +227,49 @@ export class Fleet {
     }
   }
 
+  /** Waits until this replica has a version, as long as the caller would. */
+  async #reach(version: Version, endsAt: number, signal?: AbortSignal): Promise<void> {
+    const { barrier, clock } = this.#options;
+    const over = new AbortController();
+    const abandoned = new Promise<void>((resolve) => {
+      const abandon = (): void => {
+        resolve();
+      };
+      signal?.addEventListener('abort', abandon, { signal: over.signal });
+    });
+    try {
+      await Promise.race([barrier.reach(version, endsAt - clock.now()), abandoned]);
+    } finally {
+      over.abort();
+    }
+  }
+
   /** Hears what the others say now, if the store answers soon. */
   #look(): Promise<void> {
+    return this.#soon(this.#others.readAnew());
+  }
+
+  #soon(answer: Promise<unknown>): Promise<void> {
     return new Promise((resolve) => {
       const cancel = this.#options.clock.after(LOOK_MS, resolve);
-      void this.#others.readAnew().then(() => {
+      void answer.then(() => {
         cancel();
         resolve();
       });
     });
+  }
+
+  #summary(): Uint8Array {
+    const { storeTime, clock } = this.#options;
+    const unknownMs = this.#rollCall.unknownUntil - clock.now();
+    return encodeSummary(this.#rollCall.told({ isLast: this.#closed }), {
+      toldAt: timestamp(storeTime.now),
+      unknownSafeIn: unknownMs > 0 ? safeIn(unknownMs) : undefined,
+    });
+  }
+
+  #isClosed(): boolean {
+    return this.#closed;
   }
 
   /** One reading for all who wait, as long as somebody does. */
@@ -257,69 +287,12 @@ export class Fleet {
       });
     });
   }
-
-  #receipt(chosen: Chosen, goal: Goal): WaitAppliedResponse {
-    const members = this.#members(chosen, goal).filter(
-      (member) => member.state !== MemberState.LOST || !isSafe(member),
-    );
-    const missing = chosen.missingFrom(this.#members(chosen), this.#options.expected);
-    const isApplied = members.every(
-      ({ state }) => state === MemberState.APPLIED || state === MemberState.UNSPECIFIED,
-    );
-    return { appliedEverywhere: isApplied && missing.length === 0, members, missing };
-  }
-
-  /** All who are chosen, and what they make of a goal. Without one: of what their replica holds, and who is lost. */
-  #members(chosen: Chosen, goal?: Goal): Member[] {
-    const { clock, replica, journal, lease, leaseMs } = this.#options;
-    const now = clock.now();
-    const renewedUntil = goal === undefined ? Infinity : goal.knownAt + leaseMs;
-    const local = this.#watchers().map((watcher) => {
-      const state = goal === undefined ? this.#stateOf(watcher) : watcher.stateFor(goal);
-      const safeInMs = Math.min(watcher.leaseEndsAt, renewedUntil) - now;
-      const member = { ...memberOf(watcher, state, journal.replica.version, safeInMs), replica: replica.id };
-      return { member, mayGo: watcher.leaseEndsAt <= now || watcher.presence === 'lost' };
-    });
-    const own = replicaMember(replica, this.#since, journal.replica.version, lease.remainingMs);
-    const all = [{ member: own, mayGo: false }, ...local, ...this.#others.members(goal)];
-    return withoutThoseReplaced(all.filter(({ member }) => chosen.has(member))).sort(inOrder);
-  }
-
-  /** What the others are told. A watcher with a stream may be renewed until they hear of it again. */
-  #told(): Member[] {
-    const { clock, replica, journal, leaseMs } = this.#options;
-    const now = clock.now();
-    const { version } = journal.replica;
-    const watchers = this.#watchers().map((watcher) => {
-      const ms = Math.max(0, watcher.leaseEndsAt - now);
-      const isRenewed = ms > 0 && watcher.presence === 'here';
-      return memberOf(watcher, this.#stateOf(watcher), version, isRenewed ? leaseMs : ms);
-    });
-    // Its last word is of those that it leaves: it answers nobody any more.
-    return this.#closed ? watchers : [replicaMember(replica, this.#since, version, leaseMs), ...watchers];
-  }
-
-  #watchers(): LocalWatcher[] {
-    const { roster } = this.#options;
-    return [...roster.here, ...roster.lost];
-  }
-
-  #stateOf(watcher: LocalWatcher): MemberState {
-    return watcher.presence === 'lost' ? MemberState.LOST : watcher.stateFor(this.#goal());
-  }
-
-  /** All that this replica holds. */
-  #goal(): Goal {
-    const { journal, clock } = this.#options;
-    this.#head ??= new Goal(journal.replica.version, journal.replica, clock);
-    return this.#head;
-  }
 }
 
 function unknownWatcher(id: string): PolicyError {
   return new PolicyError(
     'WATCHER_UNKNOWN',
-    `there is no watcher ${JSON.stringify(id)} here: its stream has ended, is of another server, or does not ` +
+    `there is no watcher ${JSON.stringify(id)} here: its stream has ended, is of another server or client, or does not ` +
       'acknowledge; open a stream and acknowledge with its watcher_id',
   );
 }

@@ -77,17 +77,36 @@ export interface Candidate {
   readonly mayGo: boolean;
 }
 
-/** Without those that have come back, here or elsewhere: with a later stream under the same component and instance. */
+/**
+ * Without those that have come back, here or elsewhere: with a later stream under the same component and instance. That
+ * has their lease too, since the program may act by what it held before.
+ */
 export function withoutThoseReplaced(candidates: readonly Candidate[]): Member[] {
-  const newest = new Map<string, number>();
+  const youngest = new Map<string, Member>();
   for (const { member } of candidates) {
-    if (!isThere(member)) continue;
+    if (!isThere(member) || member.instance === '') continue;
     const key = keyOf(member);
-    newest.set(key, Math.max(newest.get(key) ?? 0, sinceOf(member)));
+    const other = youngest.get(key);
+    if (other === undefined || sinceOf(other) < sinceOf(member)) youngest.set(key, member);
   }
-  const isReplaced = ({ member, mayGo }: Candidate): boolean =>
-    mayGo && member.instance !== '' && (newest.get(keyOf(member)) ?? 0) > sinceOf(member);
-  return candidates.filter((candidate) => !isReplaced(candidate)).map(({ member }) => member);
+  const leases = new Map<Member, Member['safeIn']>();
+  const kept = candidates.filter(({ member, mayGo }) => {
+    const survivor = mayGo ? youngest.get(keyOf(member)) : undefined;
+    if (survivor === undefined || sinceOf(survivor) <= sinceOf(member)) return true;
+    if (member.state !== MemberState.UNSPECIFIED)
+      leases.set(
+        survivor,
+        later(leases.has(survivor) ? leases.get(survivor) : survivor.safeIn, member.safeIn),
+      );
+    return false;
+  });
+  return kept.map(({ member }) => (leases.has(member) ? { ...member, safeIn: leases.get(member) } : member));
+}
+
+/** The later of two; unknown is later than any. */
+function later(a: Member['safeIn'], b: Member['safeIn']): Member['safeIn'] {
+  if (a === undefined || b === undefined) return undefined;
+  return millisecondsOf(a) < millisecondsOf(b) ? b : a;
 }
 
 export function isSafe({ safeIn }: Member): boolean {
@@ -104,16 +123,17 @@ export function inOrder(a: Member, b: Member): number {
   );
 }
 
-function isThere({ state }: Member): boolean {
+export function isThere({ state }: Member): boolean {
   return state !== MemberState.LOST && state !== MemberState.UNSPECIFIED;
 }
 
-function keyOf({ component, instance }: Member): string {
+/** What tells programs apart that name themselves. */
+export function keyOf({ component, instance }: Pick<Member, 'component' | 'instance'>): string {
   return `${component}\n${instance}`;
 }
 
 /** In microseconds. */
-function sinceOf({ since }: Member): number {
+export function sinceOf({ since }: Member): number {
   return since === undefined ? 0 : since.seconds * 1_000_000 + since.nanos / 1000;
 }
 

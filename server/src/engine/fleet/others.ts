@@ -4,11 +4,17 @@ import type { Clock } from '../../clock.js';
 import { type PolicyStore, StoreUnavailable, StoreUnusable } from '../../store/store.js';
 import type { EngineLog } from '../engine-log.js';
 import type { Goal } from './goal.js';
-import { type Candidate, isSafe, millisecondsOf, REPLICA_COMPONENT, safeIn } from './members.js';
-import { SILENCE_MS } from './timing.js';
-
-/** How long members of a replica that is silent are shown after they are safe, in milliseconds. */
-const SHOWN_MS = 3000;
+import {
+  type Candidate,
+  isSafe,
+  isThere,
+  keyOf,
+  millisecondsOf,
+  REPLICA_COMPONENT,
+  safeIn,
+  sinceOf,
+} from './members.js';
+import { SHOWN_MS, SILENCE_MS } from './timing.js';
 
 export interface OthersOptions {
   readonly namespace: string;
@@ -21,10 +27,20 @@ export interface OthersOptions {
 interface Heard {
   readonly body: Uint8Array;
   readonly members: readonly Member[];
+  /** The longest lease that it may have given, in milliseconds. */
+  readonly leaseMs: number;
+  /** Until when somebody may act of whom it cannot know, on the monotonic clock. */
+  readonly unknownUntil: number;
   /** When this was read first, on the monotonic clock: never before it was said, whatever the clocks of others do. */
   readonly heardAt: number;
   /** Since when the store was read again and again and said nothing else. */
   quietSince: number;
+}
+
+/** Somebody elsewhere who is waited for. */
+export interface Behind {
+  readonly member: Member;
+  readonly isSilent: boolean;
 }
 
 /**
@@ -37,6 +53,10 @@ export class Others {
   readonly #heard = new Map<string, Heard>();
   #reading: Promise<boolean> | undefined;
   #readAt = -Infinity;
+  #readings = 0;
+  #hasKnowing = false;
+  /** By component and instance, when the youngest stream of a program began. Made when somebody asks. */
+  #youngest: ReadonlyMap<string, number> | undefined;
 
   constructor(options: OthersOptions, own: string) {
     this.#options = options;
@@ -65,21 +85,64 @@ export class Others {
       for (const told of heard.members) {
         if (this.#isOver(told, heard, now)) continue;
         const standing = this.#standing(told, goal, { ...heard, isSilent, now });
-        const mayGo = isSilent || told.state === MemberState.LOST || isSafe(told);
-        yield { member: { ...told, replica, ...standing }, mayGo };
+        yield { member: { ...told, replica, ...standing }, mayGo: mayGo(told, isSilent) };
       }
     }
   }
 
-  /** Whether somebody has not come as far, and may yet. */
-  isBehind(goal: Goal, isChosen: (member: Member) => boolean): boolean {
+  /** How often the store was read: what they said is the same until it is read again. */
+  get readings(): number {
+    return this.#readings;
+  }
+
+  /** Whether a replica was heard that knows of everybody who may act. */
+  get hasKnowing(): boolean {
+    return this.#hasKnowing;
+  }
+
+  /** Until when somebody may act of whom one of them cannot know, on the monotonic clock. */
+  get unknownUntil(): number {
+    return Math.max(-Infinity, ...Array.from(this.#heard.values(), ({ unknownUntil }) => unknownUntil));
+  }
+
+  /** The longest lease that any of them may have given, in milliseconds. */
+  get leaseMs(): number {
+    return Math.max(this.#options.leaseMs, ...Array.from(this.#heard.values(), ({ leaseMs }) => leaseMs));
+  }
+
+  /** When the youngest stream of a program began elsewhere, in microseconds; 0: there is none. */
+  youngest(key: string): number {
+    this.#youngest ??= this.#youngestOfAll();
+    return this.#youngest.get(key) ?? 0;
+  }
+
+  /** Somebody who has not come as far, and may yet. */
+  findBehind(goal: Goal, isWaitedFor: (member: Member, mayGo: boolean) => boolean): Behind | undefined {
     for (const heard of this.#heard.values()) {
       const isSilent = this.#isSilent(heard);
       for (const member of heard.members) {
-        if (stateOf(member, goal, isSilent) === MemberState.PENDING && isChosen(member)) return true;
+        if (this.isBehind({ member, isSilent }, goal) && isWaitedFor(member, mayGo(member, isSilent)))
+          return { member, isSilent };
       }
     }
-    return false;
+    return undefined;
+  }
+
+  isBehind({ member, isSilent }: Behind, goal: Goal): boolean {
+    return stateOf(member, goal, isSilent) === MemberState.PENDING;
+  }
+
+  #youngestOfAll(): Map<string, number> {
+    const youngest = new Map<string, number>();
+    for (const heard of this.#heard.values()) {
+      if (this.#isSilent(heard)) continue;
+      for (const member of heard.members) {
+        if (!isThere(member) || member.instance === '') continue;
+        const key = keyOf(member);
+        youngest.set(key, Math.max(youngest.get(key) ?? 0, sinceOf(member)));
+      }
+    }
+    return youngest;
   }
 
   #isSilent({ quietSince }: Heard): boolean {
@@ -89,11 +152,15 @@ export class Others {
   #standing(
     member: Member,
     goal: Goal | undefined,
-    { heardAt, isSilent, now }: { heardAt: number; isSilent: boolean; now: number },
+    {
+      heardAt,
+      leaseMs,
+      isSilent,
+      now,
+    }: Pick<Heard, 'heardAt' | 'leaseMs'> & { isSilent: boolean; now: number },
   ): Pick<Member, 'state' | 'safeIn'> {
     const state = stateOf(member, goal, isSilent);
     if (member.safeIn === undefined || goal?.isPending === true) return { state, safeIn: undefined };
-    const { leaseMs } = this.#options;
     const told = millisecondsOf(member.safeIn);
     // Who has a stream may be renewed at any time, as long as its replica is heard of.
     let ms = Math.max(told, leaseMs);
@@ -121,17 +188,28 @@ export class Others {
     // What was not read for some time may have been said meanwhile: they all get the time to speak again.
     const isInterrupted = now - this.#readAt > SILENCE_MS;
     this.#readAt = now;
+    this.#readings += 1;
+    this.#youngest = undefined;
     if (isInterrupted) for (const heard of this.#heard.values()) heard.quietSince = now;
     for (const { replica, body } of said) {
       if (replica === this.#own || this.#knows(replica, body)) continue;
-      const { members } = FleetSummary.decode(body);
-      this.#heard.set(replica, { body, members, heardAt: now, quietSince: now });
+      this.#heard.set(replica, this.#hear(body, now, this.#heard.get(replica)));
     }
     const told = new Set(said.map(({ replica }) => replica));
     for (const [replica, heard] of this.#heard) {
       const isOver = heard.members.every((member) => this.#isOver(member, heard, now));
       if (isOver && !told.has(replica)) this.#heard.delete(replica);
     }
+  }
+
+  #hear(body: Uint8Array, now: number, before: Heard | undefined): Heard {
+    const { members, unknownSafeIn } = FleetSummary.decode(body);
+    this.#hasKnowing ||= unknownSafeIn === undefined;
+    // Its last word is not of itself any more, and so not of its lease.
+    const own = members.find(({ component }) => component === REPLICA_COMPONENT)?.safeIn;
+    const leaseMs = own === undefined ? (before?.leaseMs ?? this.#options.leaseMs) : millisecondsOf(own);
+    const unknownUntil = unknownSafeIn === undefined ? -Infinity : now + millisecondsOf(unknownSafeIn);
+    return { body, members, leaseMs, unknownUntil, heardAt: now, quietSince: now };
   }
 
   #knows(replica: string, body: Uint8Array): boolean {
@@ -145,6 +223,11 @@ export class Others {
     const { state, safeIn } = this.#standing(member, undefined, { ...heard, isSilent, now: now - SHOWN_MS });
     return safeIn === undefined ? isSilent : state === MemberState.LOST && isSafe({ ...member, safeIn });
   }
+}
+
+/** Whether it counts no longer where its program is known to be elsewhere. */
+function mayGo(told: Member, isSilent: boolean): boolean {
+  return isSilent || told.state === MemberState.LOST || isSafe(told);
 }
 
 /** What a member of another replica makes of a goal; without one, of what its replica holds. */

@@ -16,18 +16,17 @@ interface Span {
  */
 export class PendingSpans {
   readonly #spans: Span[] = [];
-  #from: Version | undefined;
+  /** Of each epoch in which they were pending, the first version. */
+  readonly #from: Version[] = [];
 
   /** The replica has changed. */
   update({ pending, version }: Replica): void {
     if (pending.length > 0) {
-      this.#from ??= version;
+      if (!this.#from.some(({ epoch }) => epoch === version.epoch)) this.#from.push(version);
       return;
     }
-    if (this.#from === undefined) return;
-    this.#spans.push({ from: this.#from, to: version });
-    this.#from = undefined;
-    if (this.#spans.length > MAX_SPANS) this.#spans.shift();
+    for (const from of this.#from.splice(0)) this.#spans.push({ from, to: version });
+    this.#spans.splice(0, Math.max(0, this.#spans.length - MAX_SPANS));
   }
 
   /** The first version that has in it all that a version meant here. */

@@ -2,9 +2,9 @@ import type { Clock } from '../../clock.js';
 import type { StoreTime } from '../store-time.js';
 import type { WatcherInfo } from '../types.js';
 import { LocalWatcher, type StreamPosition } from './local-watcher.js';
+import { keyOf } from './members.js';
+import { SHOWN_MS } from './timing.js';
 
-/** How long a lost watcher is shown after its lease has ended, in milliseconds. */
-const SHOWN_MS = 3000;
 /** The most lost watchers that are kept: a bound for programs that come and go under ever new names. */
 const MAX_LOST = 10_000;
 
@@ -20,8 +20,11 @@ export class Roster {
   readonly #storeTime: StoreTime;
   readonly #byId = new Map<string, LocalWatcher>();
   readonly #byStream = new Map<StreamPosition, LocalWatcher>();
-  /** By component and instance. */
+  /** By component and instance; those without an instance by their id. */
   readonly #lost = new Map<string, LocalWatcher>();
+  /** By component and instance, of each program the stream that it began last. */
+  readonly #youngest = new Map<string, LocalWatcher>();
+  #forgottenUntil = -Infinity;
   #listener: RosterListener | undefined;
 
   constructor({ clock, storeTime }: { clock: Clock; storeTime: StoreTime }) {
@@ -38,8 +41,7 @@ export class Roster {
     const watcher = new LocalWatcher(id, info, this.#storeTime.now, stream);
     this.#byId.set(id, watcher);
     this.#byStream.set(stream, watcher);
-    // It has come back.
-    if (info.acknowledges && info.instance !== '') this.#lost.delete(keyOf(watcher));
+    if (info.acknowledges && info.instance !== '') this.#cameBack(watcher);
     this.#listener?.joined(watcher);
   }
 
@@ -49,16 +51,14 @@ export class Roster {
     if (watcher === undefined) return;
     this.#byStream.delete(stream);
     if (watcher.presence !== 'here') return;
-    this.#byId.delete(watcher.id);
-    watcher.presence = 'gone';
+    this.#forget(watcher);
     if (watcher.leaseEndsAt > this.#clock.now()) this.#lose(watcher);
     this.#listener?.left(watcher);
   }
 
   /** A watcher will act no more, whatever becomes of its stream. */
   closes(watcher: LocalWatcher): void {
-    this.#byId.delete(watcher.id);
-    watcher.presence = 'gone';
+    this.#forget(watcher);
     this.#listener?.left(watcher);
   }
 
@@ -79,20 +79,43 @@ export class Roster {
     return this.#lost.values();
   }
 
+  /** The youngest stream of a program that acknowledges and names itself. */
+  youngest(key: string): LocalWatcher | undefined {
+    return this.#youngest.get(key);
+  }
+
+  /** When the last lease ends of those that were forgotten. */
+  get forgottenUntil(): number {
+    return this.#forgottenUntil;
+  }
+
+  /** It may act by what it held before, until it has something else. */
+  #cameBack(watcher: LocalWatcher): void {
+    const key = keyOf(watcher.info);
+    const before = this.#lost.get(key);
+    if (before !== undefined) watcher.renew(before.leaseEndsAt);
+    this.#lost.delete(key);
+    this.#youngest.set(key, watcher);
+  }
+
+  #forget(watcher: LocalWatcher): void {
+    this.#byId.delete(watcher.id);
+    watcher.presence = 'gone';
+    const key = keyOf(watcher.info);
+    if (this.#youngest.get(key) === watcher) this.#youngest.delete(key);
+  }
+
   #lose(watcher: LocalWatcher): void {
     watcher.presence = 'lost';
-    const key = keyOf(watcher);
+    const key = watcher.info.instance === '' ? watcher.id : keyOf(watcher.info);
     const other = this.#lost.get(key);
     if (other !== undefined && other.leaseEndsAt > watcher.leaseEndsAt) return;
     this.#lost.delete(key);
     this.#lost.set(key, watcher);
     if (this.#lost.size <= MAX_LOST) return;
-    const [oldest] = this.#lost.keys();
-    if (oldest !== undefined) this.#lost.delete(oldest);
+    const [oldest] = this.#lost;
+    if (oldest === undefined) return;
+    this.#lost.delete(oldest[0]);
+    this.#forgottenUntil = Math.max(this.#forgottenUntil, oldest[1].leaseEndsAt);
   }
-}
-
-/** Programs that do not name themselves are all different. */
-function keyOf({ id, info: { component, instance } }: LocalWatcher): string {
-  return instance === '' ? id : `${component}\n${instance}`;
 }

@@ -5,3 +5,5 @@ export const BEAT_MS = 2000;
  * lease and this after others could hear of it.
  */
 export const SILENCE_MS = 3 * BEAT_MS;
+/** How long who was lost is shown after it is safe, in milliseconds. */
+export const SHOWN_MS = 3000;
