@@ -21,11 +21,14 @@ import {
 import { GetResponse, GlobalPolicy } from '@policystore/client/proto';
 import { expect } from 'chai';
 import { EventEmitter, once } from 'node:events';
+import { join } from 'node:path';
 
 import { useComponentWorld } from '../../support/component-world.js';
+import { until } from '../../support/process.js';
 import { rejection } from '../../support/rejection.js';
 import { startScriptedServer } from '../../support/scripted-server.js';
 import { startProxy } from '../../support/tcp-proxy.js';
+import { temporaryDirectory } from '../../support/temporary-directory.js';
 import { ENTRY } from '../../support/views.js';
 
 const { ACTIVE, HALTED, REDUCE_ONLY } = TradingState;
@@ -97,8 +100,10 @@ describe('components that decide', () => {
   });
 
   describe('RiskGuard', () => {
+    const directory = temporaryDirectory();
+
     it('tells of limits that changed, and of nothing else, before the change counts as applied', async () => {
-      const told: [RiskLimits, RiskLimits][] = [];
+      const told: [RiskLimits, RiskLimits | undefined][] = [];
       const live = await liveOf(RiskGuard.role);
       using guard = new RiskGuard(live, (limits, previous) => void told.push([limits, previous]));
 
@@ -113,6 +118,7 @@ describe('components that decide', () => {
       const second = { ...first, maxRiskPerTrade: 0.005 };
       const third = { riskMode: RiskMode.DEFENSIVE, maxRiskPerTrade: 0.005, tradingState: REDUCE_ONLY };
       expect(told).to.deep.equal([
+        [first, undefined],
         [second, first],
         [third, second],
       ]);
@@ -136,7 +142,140 @@ describe('components that decide', () => {
 
       await changed(live, (operator) => operator.patch({ maxRiskPerTrade: 0.009 }));
 
+      expect(told.map(({ maxRiskPerTrade }) => maxRiskPerTrade)).to.deep.equal([0.01]);
+    });
+
+    it('tells of the first policy when it comes, where there was none yet', async () => {
+      const live = world().client(RiskGuard.role).live();
+      lives.push(live);
+      const told: [number, RiskLimits | undefined][] = [];
+      using guard = new RiskGuard(live, (limits, previous) => {
+        told.push([limits.maxRiskPerTrade, previous]);
+      });
+      await guard.started;
       expect(told).to.be.empty;
+
+      await live.ready();
+
+      expect(told).to.deep.equal([[0.01, undefined]]);
+    });
+
+    it('tells of a policy that a program before this one held already', async () => {
+      const lastKnownGood = join(directory.path, 'policy');
+      const before = world().client(RiskGuard.role).live({ lastKnownGood });
+      await before.ready();
+      await before.close();
+      const proxy = await startProxy({ port: Number(world().server.address.split(':')[1]) });
+      const client = new PolicyClient({ addresses: `${proxy.host}:${proxy.port}` });
+      proxy.blackhole(true);
+      const live = client.live({ lastKnownGood });
+      try {
+        const told: string[] = [];
+        using early = new RiskGuard(
+          live,
+          ({ maxRiskPerTrade }) => void told.push(`early ${maxRiskPerTrade}`),
+        );
+        await until(() => Promise.resolve(live.current.version.epoch !== ''));
+        using late = new RiskGuard(live, ({ maxRiskPerTrade }) => void told.push(`late ${maxRiskPerTrade}`));
+        expect(told).to.deep.equal(['late 0.01']);
+
+        proxy.blackhole(false);
+        proxy.cut();
+        await live.ready({ deadlineMs: 30_000 });
+
+        expect(told).to.deep.equal(['late 0.01', 'early 0.01']);
+        expect(early.limits).to.deep.equal(late.limits);
+      } finally {
+        await live.close();
+        client.close();
+        await proxy.close();
+      }
+    });
+
+    it('tells of changes only when it is done with the start', async () => {
+      const live = await liveOf(RiskGuard.role);
+      const told: number[] = [];
+      const starts = new EventEmitter();
+      using guard = new RiskGuard(live, async ({ maxRiskPerTrade }) => {
+        told.push(maxRiskPerTrade);
+        if (told.length === 1) await once(starts, 'done');
+      });
+
+      await changed(live, (operator) => operator.patch({ maxRiskPerTrade: 0.009 }));
+      await changed(live, (operator) => operator.patch({ maxRiskPerTrade: 0.008 }));
+      expect(told).to.deep.equal([0.01]);
+      const { version } = live.current;
+      const before = await world().operator.waitApplied(version, {
+        components: ['risk_guard'],
+        timeoutMs: 50,
+      });
+      starts.emit('done');
+      await guard.started;
+      const after = await world().operator.waitApplied(version, { components: ['risk_guard'] });
+
+      expect([before.appliedEverywhere, after.appliedEverywhere]).to.deep.equal([false, true]);
+      expect(told).to.deep.equal([0.01, 0.008]);
+    });
+
+    it('tells who asks why the start could not be applied, and tries again with the next change', async () => {
+      const live = await liveOf(RiskGuard.role);
+      const told: [number, RiskLimits | undefined][] = [];
+      let isAway = true;
+      using guard = new RiskGuard(live, ({ maxRiskPerTrade }, previous) => {
+        told.push([maxRiskPerTrade, previous]);
+        if (isAway) throw new Error('the broker does not answer');
+      });
+      expect((await rejection(guard.started, Error)).message).to.equal('the broker does not answer');
+
+      isAway = false;
+      await changed(live, (operator) => operator.patch({ maxPositions: 6 }));
+
+      expect(told).to.deep.equal([
+        [0.01, undefined],
+        [0.01, undefined],
+      ]);
+    });
+
+    it('counts a stop as applied only once its listener did not throw, whatever changes meanwhile', async () => {
+      const live = await liveOf(RiskGuard.role);
+      let isAway = true;
+      const told: [TradingState, TradingState | undefined][] = [];
+      using guard = new RiskGuard(live, ({ tradingState }, previous) => {
+        told.push([tradingState, previous?.tradingState]);
+        if (isAway && tradingState === REDUCE_ONLY) throw new Error('the broker does not answer');
+      });
+      const waitApplied = { components: ['risk_guard'] };
+
+      const stop = await world().operator.override({ reason: 'drawdown', waitApplied });
+      const other = await world().operator.patch({ oppRankings: { put: { ETH: 0.3 } } }, { waitApplied });
+      isAway = false;
+      const later = await world().operator.patch({ oppRankings: { put: { ETH: 0.4 } } }, { waitApplied });
+
+      expect(
+        [stop, other, later].map(({ receipt }) => receipt?.members.map(({ rejection: no }) => no?.reason)),
+      ).to.deep.equal([['the broker does not answer'], ['the broker does not answer'], [undefined]]);
+      expect(told).to.deep.equal([
+        [ACTIVE, undefined],
+        [REDUCE_ONLY, ACTIVE],
+        [REDUCE_ONLY, ACTIVE],
+        [REDUCE_ONLY, ACTIVE],
+      ]);
+      expect(guard.limits.tradingState).to.equal(REDUCE_ONLY);
+    });
+
+    it('tells of limits that are as before where what it was told between threw', async () => {
+      const live = await liveOf(RiskGuard.role);
+      const told: TradingState[] = [];
+      using guard = new RiskGuard(live, ({ tradingState }) => {
+        told.push(tradingState);
+        if (tradingState === REDUCE_ONLY) throw new Error('the broker does not answer');
+      });
+
+      await changed(live, (operator) => operator.override({ reason: 'drawdown' }));
+      await changed(live, (operator) => operator.restore());
+
+      expect(told).to.deep.equal([ACTIVE, REDUCE_ONLY, ACTIVE]);
+      expect(guard.limits.tradingState).to.equal(ACTIVE);
     });
 
     it('lets what throws be told as a rejection, and holds the limits all the same', async () => {
@@ -198,6 +337,10 @@ describe('components that decide', () => {
 
       expect(told).to.deep.equal([
         [
+          { model: 'lstm', modelVersion: 'v1', previous: undefined },
+          { model: 'xgb', modelVersion: 'v9', previous: undefined },
+        ],
+        [
           { model: 'xgb', modelVersion: undefined, previous: 'v9' },
           { model: 'lstm', modelVersion: 'v2', previous: 'v1' },
           { model: 'gru', modelVersion: 'v1', previous: undefined },
@@ -210,10 +353,12 @@ describe('components that decide', () => {
     it('counts a change as applied only when the models are loaded', async () => {
       const live = await liveOf(EnsembleManager.role);
       const loads = new EventTarget();
-      using ensemble = new EnsembleManager(live, async () => {
+      using ensemble = new EnsembleManager(live, async ([first]) => {
+        if (first?.previous === undefined) return;
         loads.dispatchEvent(new Event('begun'));
         await once(loads, 'done');
       });
+      await ensemble.started;
       const begun = once(loads, 'begun');
       const { version } = await world().operator.patch({ modelVersions: { put: { lstm: 'v2' } } });
       await begun;
@@ -227,6 +372,34 @@ describe('components that decide', () => {
 
       expect([before.appliedEverywhere, after.appliedEverywhere]).to.deep.equal([false, true]);
       expect(ensemble.active('lstm').version).to.deep.equal(version);
+    });
+
+    it('tells again of each model that it failed on, also of one that is then as it was before', async () => {
+      const told: (readonly ModelChange[])[] = [];
+      const live = await liveOf(EnsembleManager.role);
+      using ensemble = new EnsembleManager(live, (changes) => {
+        told.push(changes);
+        if (changes.some(({ model }) => model === 'gru') && told.length < 4) throw new Error('out of memory');
+      });
+
+      const versions = (modelVersions: Record<string, string>) => (operator: PolicyClient) =>
+        operator.patch({ modelVersions: { clear: true, put: modelVersions } });
+      await changed(live, versions({ lstm: 'v2', xgb: 'v9', gru: 'v1' }));
+      await changed(live, versions({ lstm: 'v1', xgb: 'v9' }));
+      await changed(live, versions({ lstm: 'v1', xgb: 'v9', tcn: 'v1' }));
+      await changed(live, (operator) => operator.patch({ maxPositions: 6 }));
+
+      const gone = { model: 'gru', modelVersion: undefined, previous: undefined };
+      const asBefore = { model: 'lstm', modelVersion: 'v1', previous: 'v1' };
+      expect(told.slice(1)).to.deep.equal([
+        [
+          { model: 'lstm', modelVersion: 'v2', previous: 'v1' },
+          { model: 'gru', modelVersion: 'v1', previous: undefined },
+        ],
+        [gone, asBefore],
+        [gone, asBefore, { model: 'tcn', modelVersion: 'v1', previous: undefined }],
+      ]);
+      expect(ensemble.active('tcn').modelVersion).to.equal('v1');
     });
   });
 

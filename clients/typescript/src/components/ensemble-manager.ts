@@ -1,17 +1,19 @@
 import { activeModel, type ModelDecision } from '../decide/model.js';
 import { type LivePolicy } from '../live/live-policy.js';
+import { follow, type Following } from './follow.js';
 
 export interface ModelChange {
   readonly model: string;
   /** Undefined: it is in production no more. */
   readonly modelVersion: string | undefined;
-  /** Undefined: it was not in production before. */
+  /** What the listener was told last without throwing. Undefined: that it is not in production, or nothing yet. */
   readonly previous: string | undefined;
 }
 
 /**
- * Told which models to load or drop, all that one change brings. As long as it works, and where it throws, the change
- * does not count as applied by this program.
+ * Told which models to load or drop: all that are in production when the manager is made, where a policy is there by
+ * then, and all that a change brings. As long as it works, and where it throws, the change does not count as applied by
+ * this program; what it threw at, it is told again with the next change, also where a model is then as it was before.
  */
 export type ModelListener = (changes: readonly ModelChange[]) => void | Promise<void>;
 
@@ -21,15 +23,33 @@ export class EnsembleManager implements Disposable {
   static readonly role = 'ensemble_manager';
 
   readonly #live: Pick<LivePolicy, 'current' | 'on'>;
-  readonly #leave: () => void;
+  readonly #following: Following | undefined;
 
   /** @param swap Default: none; `active` follows the policy all the same. */
   constructor(live: Pick<LivePolicy, 'current' | 'on'>, swap?: ModelListener) {
     this.#live = live;
-    this.#leave = live.on('change', ({ modelVersions: next }, { modelVersions: previous }) => {
-      const changes = next === previous ? [] : changesOf(next, previous);
-      return changes.length === 0 ? undefined : swap?.(changes);
+    if (!swap) return;
+    let told: readonly ModelChange[] = [];
+    this.#following = follow<Models>(live, {
+      read: ({ modelVersions }) => modelVersions,
+      apply: (next, applied, isInDoubt) => {
+        if (next === applied && !isInDoubt) return;
+        told = changesOf(
+          next,
+          applied ?? new Map(),
+          new Set(isInDoubt ? told.map(({ model }) => model) : []),
+        );
+        return told.length === 0 ? undefined : swap(told);
+      },
     });
+  }
+
+  /**
+   * Resolves when the listener is done with the models that were in production when the manager was made, and rejects
+   * where it threw. At once where no policy was there yet: the first one is then a change.
+   */
+  get started(): Promise<void> {
+    return this.#following?.started ?? Promise.resolve();
   }
 
   /** As `activeModel`, on the policy of now. */
@@ -39,7 +59,7 @@ export class EnsembleManager implements Disposable {
 
   /** Tells of no more changes. */
   close(): void {
-    this.#leave();
+    this.#following?.leave();
   }
 
   [Symbol.dispose](): void {
@@ -49,14 +69,19 @@ export class EnsembleManager implements Disposable {
 
 type Models = ReadonlyMap<string, string>;
 
-function changesOf(next: Models, previous: Models): ModelChange[] {
+/**
+ * What is to be dropped comes first.
+ *
+ * @param inDoubt Models to tell of in any case.
+ */
+function changesOf(next: Models, previous: Models, inDoubt: ReadonlySet<string>): ModelChange[] {
+  const gone = [...previous.keys(), ...inDoubt].filter((model) => !next.has(model));
   const changes: ModelChange[] = [];
-  for (const [model, before] of previous) {
-    if (!next.has(model)) changes.push({ model, modelVersion: undefined, previous: before });
-  }
-  for (const [model, modelVersion] of next) {
-    const before = previous.get(model);
-    if (before !== modelVersion) changes.push({ model, modelVersion, previous: before });
+  for (const model of new Set([...gone, ...next.keys()])) {
+    const [modelVersion, before] = [next.get(model), previous.get(model)];
+    if (modelVersion !== before || inDoubt.has(model)) {
+      changes.push({ model, modelVersion, previous: before });
+    }
   }
   return changes;
 }

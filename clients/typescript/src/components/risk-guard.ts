@@ -3,6 +3,7 @@ import { type PolicyView } from '../decide/policy-view.js';
 import { type Risk, validateRisk } from '../decide/risk.js';
 import { type LivePolicy } from '../live/live-policy.js';
 import { type RiskMode, type TradingState } from '../proto.js';
+import { follow, type Following } from './follow.js';
 
 /** What the guard minds. */
 export interface RiskLimits {
@@ -14,10 +15,13 @@ export interface RiskLimits {
 }
 
 /**
- * Told when a limit has changed. As long as it works, and where it throws, the change does not count as applied by this
- * program.
+ * Told of the limits that hold when the guard is made, where a policy is there by then, and when one has changed. As long
+ * as it works, and where it throws, the change does not count as applied by this program; after it threw, it is told the
+ * limits again with the next change, also where that leaves them.
+ *
+ * `previous` is what it was told last without throwing; undefined: nothing yet.
  */
-export type RiskListener = (limits: RiskLimits, previous: RiskLimits) => void | Promise<void>;
+export type RiskListener = (limits: RiskLimits, previous: RiskLimits | undefined) => void | Promise<void>;
 
 /** Keeps what trades risk within the limits, and tells at once when these change. */
 export class RiskGuard implements Disposable {
@@ -25,15 +29,25 @@ export class RiskGuard implements Disposable {
   static readonly role = 'risk_guard';
 
   readonly #live: Pick<LivePolicy, 'current' | 'on'>;
-  readonly #leave: () => void;
+  readonly #following: Following | undefined;
 
   /** @param adjust Default: none; `validate` and `limits` follow the policy all the same. */
   constructor(live: Pick<LivePolicy, 'current' | 'on'>, adjust?: RiskListener) {
     this.#live = live;
-    this.#leave = live.on('change', (next, previous) => {
-      const [limits, before] = [limitsOf(next), limitsOf(previous)];
-      return isSame(limits, before) ? undefined : adjust?.(limits, before);
+    if (!adjust) return;
+    this.#following = follow<RiskLimits>(live, {
+      read: limitsOf,
+      apply: (limits, applied, isInDoubt) =>
+        applied && !isInDoubt && isSame(limits, applied) ? undefined : adjust(limits, applied),
     });
+  }
+
+  /**
+   * Resolves when the listener is done with the limits that held when the guard was made, and rejects where it threw. At
+   * once where no policy was there yet: the first one is then a change.
+   */
+  get started(): Promise<void> {
+    return this.#following?.started ?? Promise.resolve();
   }
 
   get limits(): RiskLimits {
@@ -47,7 +61,7 @@ export class RiskGuard implements Disposable {
 
   /** Tells of no more changes. */
   close(): void {
-    this.#leave();
+    this.#following?.leave();
   }
 
   [Symbol.dispose](): void {
