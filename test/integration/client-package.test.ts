@@ -1,0 +1,102 @@
+import { execFile } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+import { expect } from 'chai';
+
+import { closeAfterEach } from '../support/closing.js';
+import { startServer } from '../support/server.js';
+import { temporaryDirectory } from '../support/temporary-directory.js';
+
+const run = promisify(execFile);
+const PACKAGE = fileURLToPath(new URL('../../clients/typescript', import.meta.url));
+const TSC = fileURLToPath(new URL('../../node_modules/typescript/bin/tsc', import.meta.url));
+
+const PROGRAM = `
+import {
+  authorizeTrade, type Decision, Executor, formatVersion, type PatchInput, PolicyClient, type PolicyView, type Receipt,
+} from '@policystore/client';
+import { GetRequest, PolicyServiceService } from '@policystore/client/proto';
+
+const open: PatchInput = { allowedStrategies: ['trend'], allowedSymbols: ['BTCUSDT'] };
+await using client = new PolicyClient({ addresses: process.argv[2], name: 'executor' });
+const live = client.live();
+const view: PolicyView = await live.ready();
+const { version, receipt } = await client.patch(open, { waitApplied: {} });
+const applied: Receipt | undefined = receipt;
+const entry = {
+  strategy: 'trend', symbol: 'BTCUSDT', confidence: 1, riskPerTrade: 0.001, openPositions: 0,
+};
+const decision: Decision = authorizeTrade(live.current, { kind: 'entry', ...entry });
+const wire: GetRequest = GetRequest.create({ namespace: 'default' });
+// @ts-expect-error: the types are known, not any
+const wrong: number = formatVersion(version);
+console.log(JSON.stringify({
+  first: view.version.revision,
+  allowed: decision.allowed,
+  on: decision.version.revision - version.revision,
+  appliedEverywhere: applied?.appliedEverywhere,
+  method: PolicyServiceService.get.path,
+  request: GetRequest.encode(wire).finish().length,
+  components: typeof Executor,
+}));
+`;
+
+const TSCONFIG = {
+  compilerOptions: {
+    ...{ module: 'NodeNext', target: 'ES2022', lib: ['ES2023', 'ESNext.Disposable'], types: ['node'] },
+    ...{ strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false },
+  },
+  files: ['program.ts'],
+};
+
+describe('the package of the client', function () {
+  this.timeout(180_000);
+  const keep = closeAfterEach();
+  const project = temporaryDirectory();
+
+  function npm(...args: string[]): Promise<{ stdout: string }> {
+    const quietly = [
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+      '--no-update-notifier',
+      '--loglevel=error',
+    ];
+    return run('npm', [...args, ...quietly], { cwd: project.path });
+  }
+
+  function write(name: string, content: unknown): void {
+    const text = typeof content === 'string' ? content : JSON.stringify(content);
+    writeFileSync(join(project.path, name), text);
+  }
+
+  it('installs alone in an empty project, where its types resolve and a program runs', async () => {
+    const server = keep(await startServer(), (it) => it.close());
+    write('package.json', { name: 'empty', version: '1.0.0', private: true, type: 'module' });
+    write('tsconfig.json', TSCONFIG);
+    write('program.ts', PROGRAM);
+
+    const packed = JSON.parse((await npm('pack', PACKAGE, '--json')).stdout) as [
+      { filename: string; files: { path: string }[] },
+    ];
+    await npm('install', '--prefer-offline', join(project.path, packed[0].filename));
+
+    const others = packed[0].files.filter(({ path }) => !/^dist\/.*\.(js|d\.ts|js\.map)$/.test(path));
+    expect(['package.json', 'README.md', 'LICENSE']).to.include.members(others.map(({ path }) => path));
+    const modules = join(project.path, 'node_modules');
+    expect(readdirSync(join(modules, '@policystore'))).to.deep.equal(['client']);
+    const { dependencies } = JSON.parse(
+      readFileSync(join(modules, '@policystore/client/package.json'), 'utf8'),
+    ) as { dependencies: Record<string, string> };
+    expect(dependencies).to.have.all.keys('@bufbuild/protobuf', '@grpc/grpc-js');
+    await run(process.execPath, [TSC, '--project', project.path]);
+    const { stdout } = await run(process.execPath, [join(project.path, 'program.js'), server.address]);
+    expect(JSON.parse(stdout)).to.deep.equal({
+      ...{ first: 1, allowed: true, on: 0, appliedEverywhere: true },
+      ...{ method: '/quantumtrader.policy.v1.PolicyService/Get', request: 9, components: 'function' },
+    });
+  });
+});
