@@ -41,7 +41,7 @@ export async function guardRisk(stage: Stage): Promise<{ routine: Routine; live:
       name,
       `now ${RiskMode[riskMode]}, ${percent(maxRiskPerTrade)} a trade, ${TradingState[tradingState]}`,
     );
-    isAlarmed ||= tradingState < previous.tradingState;
+    isAlarmed ||= previous !== undefined && tradingState < previous.tradingState;
   });
   const source = new WatchedPolicy(live);
   const desk = new Desk(recorder, name, new Executor(source), source);
