@@ -9,14 +9,17 @@ import {
 } from '@policystore/client';
 import { expect } from 'chai';
 
+import { closeAfterEach } from '../../support/closing.js';
 import { useComponentWorld } from '../../support/component-world.js';
+import { until } from '../../support/process.js';
 import { rejection } from '../../support/rejection.js';
-import { startProxy } from '../../support/tcp-proxy.js';
+import { startProxy, type TcpProxy } from '../../support/tcp-proxy.js';
 
 const NAME = 'safety-governor';
 
 describe('SafetyGovernor', () => {
   const world = useComponentWorld();
+  const keep = closeAfterEach();
 
   function governor(options: SafetyGovernorOptions = {}, client?: PolicyClient): SafetyGovernor {
     return new SafetyGovernor(client ?? world().client(SafetyGovernor.role), {
@@ -36,6 +39,37 @@ describe('SafetyGovernor', () => {
 
   function word({ trip, restore, tripped }: SafetyReport): string {
     return trip ? 'trip' : restore ? 'restore' : tripped ? 'tripped' : '';
+  }
+
+  /** A governor that gives up soon, and a proxy that its calls pass through. */
+  async function behindProxy(): Promise<{ own: SafetyGovernor; proxy: TcpProxy }> {
+    const proxy = await startProxy({ port: Number(world().server.address.split(':')[1]) });
+    keep(proxy, () => proxy.close());
+    const client = new PolicyClient({
+      addresses: `${proxy.host}:${proxy.port}`,
+      deadlineMs: 300,
+      name: SafetyGovernor.role,
+    });
+    keep(client, () => {
+      client.close();
+    });
+    return { own: governor({}, client), proxy };
+  }
+
+  /** Until a server answers. */
+  async function insist(observe: () => Promise<SafetyReport>): Promise<SafetyReport> {
+    let report: SafetyReport | undefined;
+    await until(async () => (report = await observe().catch(() => undefined)) !== undefined);
+    return report!;
+  }
+
+  /** The call reaches the server, but its answer, and all else, is lost. */
+  async function loseAnswer(proxy: TcpProxy, call: () => Promise<unknown>): Promise<void> {
+    proxy.dropReplies(1_000);
+    const error = await rejection(call(), PolicyStoreError);
+    expect(error.reason).to.equal('OUTCOME_UNKNOWN');
+    expect(await inForce()).to.deep.equal([NAME]);
+    proxy.dropReplies(0);
   }
 
   const inForce = async () => (await world().effective()).overrides.map(({ name }) => name);
@@ -130,11 +164,91 @@ describe('SafetyGovernor', () => {
     expect(await feed(own, [80, 73, 72])).to.deep.equal(['', '', 'trip']);
   });
 
-  it('takes up what a governor before it left in force', async () => {
+  it('takes up what a governor before it left in force, and leaves the restore to people', async () => {
     await feed(governor(), [100, 80]);
+    const own = governor();
 
-    expect(await feed(governor(), [80, 81, 82, 83])).to.deep.equal(['tripped', 'tripped', 'restore', '']);
+    expect(await feed(own, [80, 80, 80, 81, 120])).to.deep.equal(Array(5).fill('tripped'));
+    expect(await inForce()).to.deep.equal([NAME]);
+
+    await world().operator.restore(NAME);
+    expect(await feed(own, [80, 73, 72, 80, 80, 80])).to.deep.equal([
+      '',
+      '',
+      'trip',
+      'tripped',
+      'tripped',
+      'restore',
+    ]);
+  });
+
+  it('restores by hand what a governor before it left in force', async () => {
+    await feed(governor(), [100, 80]);
+    const own = governor();
+    await own.observe(80);
+
+    expect(await own.restore('looked into')).not.to.be.undefined;
     expect(await inForce()).to.be.empty;
+  });
+
+  it('leaves to people what it finds in force only as it trips itself', async () => {
+    await feed(governor(), [100, 80]);
+    const { own, proxy } = await behindProxy();
+    proxy.blackhole(true);
+    await rejection(own.observe(80), PolicyStoreError);
+    proxy.blackhole(false);
+    proxy.cut();
+
+    const { trip } = await insist(() => own.observe(60));
+
+    expect(trip?.override?.reason).to.equal('drawdown 20.00 % from 100 to 80, at most 10.00 %');
+    expect(await feed(own, [80, 80, 80, 80])).to.deep.equal(Array(4).fill('tripped'));
+  });
+
+  it('leaves to people what they changed under its name', async () => {
+    const own = governor();
+    await feed(own, [100, 80]);
+    const limits = { ...BREAKER, tradingState: TradingState.HALTED };
+    await world().operator.override({ name: NAME, limits, reason: 'worse than that' });
+
+    expect(await feed(own, [100, 100, 100, 100])).to.deep.equal(Array(4).fill('tripped'));
+  });
+
+  it('finds a stop whose answer was lost, and restores it', async () => {
+    const { own, proxy } = await behindProxy();
+    await own.observe(100);
+    await loseAnswer(proxy, () => own.observe(80));
+
+    expect(word(await insist(() => own.observe(97)))).to.equal('tripped');
+    expect(await feed(own, [97, 97, 97])).to.deep.equal(['tripped', 'restore', '']);
+  });
+
+  it('trips anew at the next drawdown where a stop whose answer was lost was restored by hand', async () => {
+    const { own, proxy } = await behindProxy();
+    await own.observe(100);
+    await loseAnswer(proxy, () => own.observe(80));
+    await world().operator.restore(NAME);
+
+    expect(word(await insist(() => own.observe(97)))).to.equal('');
+    expect(await feed(own, [120, 109, 105])).to.deep.equal(['', '', 'trip']);
+    expect(await inForce()).to.deep.equal([NAME]);
+    expect(await feed(own, [120, 120, 120])).to.deep.equal(['tripped', 'tripped', 'restore']);
+  });
+
+  it('goes on looking for a stop that was not answered, and takes it up when it comes late', async () => {
+    const { own, proxy } = await behindProxy();
+    await own.observe(100);
+    proxy.blackhole(true);
+    await rejection(own.observe(80), PolicyStoreError);
+    proxy.blackhole(false);
+    proxy.cut();
+    const words = [word(await insist(() => own.observe(97))), ...(await feed(own, [98]))];
+    expect(words).to.deep.equal(['', '']);
+
+    const reason = 'drawdown 20.00 % from 100 to 80, at most 10.00 %';
+    await world().operator.override({ name: NAME, limits: BREAKER, reason });
+
+    expect(await feed(own, [98, 98, 98])).to.deep.equal(['tripped', 'tripped', 'restore']);
   });
 
   it('deals with one observation after the other', async () => {
@@ -153,32 +267,19 @@ describe('SafetyGovernor', () => {
   });
 
   it('tells that the server is away, and trips at the next observation, once', async () => {
-    const proxy = await startProxy({ port: Number(world().server.address.split(':')[1]) });
-    const client = new PolicyClient({
-      addresses: `${proxy.host}:${proxy.port}`,
-      deadlineMs: 300,
-      name: 'safety_governor',
-    });
-    try {
-      const own = governor({}, client);
-      await own.observe(100);
-      proxy.blackhole(true);
-      await rejection(own.observe(80), PolicyStoreError);
-      await rejection(own.observe(79), PolicyStoreError);
-      proxy.blackhole(false);
-      proxy.cut();
+    const { own, proxy } = await behindProxy();
+    await own.observe(100);
+    proxy.blackhole(true);
+    await rejection(own.observe(80), PolicyStoreError);
+    await rejection(own.observe(79), PolicyStoreError);
+    proxy.blackhole(false);
+    proxy.cut();
 
-      let report: SafetyReport | undefined;
-      for (let tries = 0; tries < 100 && report?.trip === undefined; tries += 1) {
-        report = await own.observe(78).catch(() => undefined);
-      }
+    const { trip } = await insist(() => own.observe(78));
 
-      expect(await own.observe(77)).to.include({ tripped: true, trip: undefined });
-      expect(await world().changes()).to.have.lengthOf(1);
-    } finally {
-      client.close();
-      await proxy.close();
-    }
+    expect(trip?.override?.reason).to.equal('drawdown 20.00 % from 100 to 80, at most 10.00 %');
+    expect(await own.observe(77)).to.include({ tripped: true, trip: undefined });
+    expect(await world().changes()).to.have.lengthOf(1);
   });
 
   it('refuses what is no equity and what are no options', async () => {

@@ -18,5 +18,6 @@ export { OpportunityRanker, type OpportunityRankerOptions } from './opportunity-
 export { type JudgedSignal, Orchestrator } from './orchestrator.js';
 export { PortfolioBalancer } from './portfolio-balancer.js';
 export { RiskGuard, type RiskLimits, type RiskListener } from './risk-guard.js';
-export { BREAKER, SafetyGovernor, type SafetyGovernorOptions, type SafetyReport } from './safety-governor.js';
+export { SafetyGovernor, type SafetyReport } from './safety-governor.js';
+export { BREAKER, type SafetyGovernorOptions } from './safety-settings.js';
 export { StrategyGenerator, type StrategyChange } from './strategy-generator.js';
