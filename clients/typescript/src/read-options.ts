@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 
 import { checkNames, readNames } from './names.js';
+import { isObject } from './objects.js';
 import { type Held, OPTIONS, type Selection, type WaitFor } from './options.js';
 import { type FieldName } from './policy.js';
 import { Delivery, type Selector } from './proto.js';
@@ -56,10 +57,6 @@ function isHeld(value: unknown): boolean {
     typeof value['version']['epoch'] === 'string' &&
     Number.isSafeInteger(value['version']['revision'])
   );
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
 }
 
 /** @throws TypeError for another text. */

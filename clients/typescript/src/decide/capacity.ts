@@ -1,7 +1,8 @@
+import { isObject } from '../objects.js';
 import { add, decide, type Decision, type Found } from './decision.js';
 import { checkEntries } from './entry.js';
 import { type PolicyView } from './policy-view.js';
-import { addInvalid, isObject } from './values.js';
+import { addInvalid } from './values.js';
 
 export interface Capacity {
   /** How many positions are open, without the one that is asked for: a whole number from 0. */

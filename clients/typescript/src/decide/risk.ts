@@ -1,7 +1,8 @@
+import { isObject } from '../objects.js';
 import { add, decide, type Decision, type Found } from './decision.js';
 import { checkEntries } from './entry.js';
 import { type PolicyView } from './policy-view.js';
-import { addInvalid, isObject, isWithin } from './values.js';
+import { addInvalid, isWithin } from './values.js';
 
 export interface Risk {
   /** The share of equity that the trade may lose, more than 0: one that loses nothing was not worked out. */

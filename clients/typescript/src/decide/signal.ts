@@ -1,7 +1,8 @@
+import { isObject } from '../objects.js';
 import { add, decide, type Decision, type Found } from './decision.js';
 import { checkEntries, imposedBy } from './entry.js';
 import { type PolicyView } from './policy-view.js';
-import { addInvalid, describe, isName, isObject, isWithin } from './values.js';
+import { addInvalid, describe, isName, isWithin } from './values.js';
 
 /** What a strategy proposes to open. */
 export interface Signal {

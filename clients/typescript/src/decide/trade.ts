@@ -1,10 +1,11 @@
+import { isObject } from '../objects.js';
 import { type Capacity, checkRoom } from './capacity.js';
 import { decide, type Decision, type Found } from './decision.js';
 import { checkEntries, checkHalted } from './entry.js';
 import { type PolicyView } from './policy-view.js';
 import { checkRisk, type Risk } from './risk.js';
 import { checkSignal, type Signal } from './signal.js';
-import { addInvalid, isObject } from './values.js';
+import { addInvalid } from './values.js';
 
 /** Opens a position or makes one larger. */
 export interface Entry extends Signal, Risk, Capacity {

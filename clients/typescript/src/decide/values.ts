@@ -1,10 +1,6 @@
 // What traders give is read as if it had no type: it may come from a model, a file, or another language's arithmetic.
 import { add, type Found, type Reason } from './decision.js';
 
-export function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
-}
-
 export function isName(value: unknown): value is string {
   return typeof value === 'string' && value !== '';
 }
