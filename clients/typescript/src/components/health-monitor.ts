@@ -1,6 +1,7 @@
 import { type PolicyClient } from '../client.js';
 import { isJsonObject, type Json, type JsonObject } from '../json.js';
 import { type CallOptions } from '../options.js';
+import { shortenReason } from '../reason.js';
 import { type WriteResult } from '../results.js';
 import { revise } from './revise.js';
 
@@ -34,7 +35,7 @@ export class HealthMonitor {
         const names = Object.keys(patch);
         if (names.length === 0) return undefined;
         const text = names.map((name) => (patch[name] === null ? `${name} is gone` : name)).join(', ');
-        return { patch: { systemHealth: patch }, reason: shorten(`health of ${text}`) };
+        return { patch: { systemHealth: patch }, reason: shortenReason(`health of ${text}`) };
       },
       options,
     );
@@ -68,9 +69,4 @@ function member(object: JsonObject, key: string): Json | undefined {
 /** Of values that are no objects. Arrays that hold objects with their members in another order count as different. */
 function isSame(a: Json | undefined, b: Json): boolean {
   return a !== undefined && JSON.stringify(a) === JSON.stringify(b);
-}
-
-/** The server takes 1,024 characters. */
-function shorten(reason: string): string {
-  return reason.length <= 1000 ? reason : `${reason.slice(0, 1000)}…`;
 }

@@ -1,5 +1,4 @@
-/** What the contract has room for. */
-const MAX_REASON = 1_024;
+import { shortenReason } from '../reason.js';
 
 /** What a listener threw, as the server takes a reason: not empty, without control characters, not too long. */
 export function describe(error: unknown): string {
@@ -10,5 +9,5 @@ export function describe(error: unknown): string {
     text = '';
   }
   const clean = text.replace(/[\p{Cc}\s]+/gu, ' ').trim();
-  return (clean || 'a listener failed').slice(0, MAX_REASON);
+  return shortenReason(clean || 'a listener failed');
 }
