@@ -9,6 +9,7 @@ import { measureFanOut } from './parts/fan-out.js';
 import { measureGates } from './parts/gates.js';
 import { measureGet } from './parts/get.js';
 import { measureWithH2load } from './parts/h2load.js';
+import { measureLive } from './parts/live.js';
 import { measurePatch } from './parts/patch.js';
 import { measureRankings } from './parts/rankings.js';
 import { measureReplicas } from './parts/replicas.js';
@@ -23,6 +24,7 @@ const PARTS = [
   measurePatch,
   measureReplicas,
   measureFanOut,
+  measureLive,
   measureStop,
   measureRankings,
   measureGates,
