@@ -1,10 +1,12 @@
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 import { expect } from 'chai';
+import ts from 'typescript';
 
 import { closeAfterEach } from '../support/closing.js';
 import { startServer } from '../support/server.js';
@@ -92,6 +94,9 @@ describe('the package of the client', function () {
       readFileSync(join(modules, '@policystore/client/package.json'), 'utf8'),
     ) as { dependencies: Record<string, string> };
     expect(dependencies).to.have.all.keys('@bufbuild/protobuf', '@grpc/grpc-js');
+    const compiled = packed[0].files.filter(({ path }) => /\.(js|d\.ts)$/.test(path));
+    const imported = compiled.flatMap(({ path }) => importedBy(join(modules, '@policystore/client', path)));
+    expect([...new Set(imported)]).to.have.members(Object.keys(dependencies));
     await run(process.execPath, [TSC, '--project', project.path]);
     const { stdout } = await run(process.execPath, [join(project.path, 'program.js'), server.address]);
     expect(JSON.parse(stdout)).to.deep.equal({
@@ -100,3 +105,12 @@ describe('the package of the client', function () {
     });
   });
 });
+
+/** The packages that a file imports, with code or types: what is there only because others need it counts too. */
+function importedBy(file: string): string[] {
+  const { importedFiles, typeReferenceDirectives } = ts.preProcessFile(readFileSync(file, 'utf8'));
+  return [...importedFiles, ...typeReferenceDirectives]
+    .map(({ fileName }) => fileName)
+    .filter((name) => !name.startsWith('.') && !isBuiltin(name))
+    .map((name) => /^(@[^/]+\/)?[^/]+/.exec(name)?.[0] ?? name);
+}
