@@ -1,5 +1,7 @@
 import type { Policy } from '@policystore/client';
 
+import { isMap } from '../../support/canonical.js';
+
 /** What no patch names. */
 const BESIDES: ReadonlySet<string> = new Set<keyof Policy>(['lastUpdated', 'tradingState', 'overrides']);
 
@@ -7,7 +9,7 @@ const BESIDES: ReadonlySet<string> = new Set<keyof Policy>(['lastUpdated', 'trad
 export function canonical(policy: Policy): string {
   const fields = Object.entries(policy).filter(([name]) => !BESIDES.has(name));
   return JSON.stringify(sorted(fields), (_key, value: unknown) => {
-    if (value instanceof Map) return sorted(value as Map<string, unknown>);
+    if (isMap(value)) return sorted(value);
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
     return sorted(Object.entries(value));
   });
