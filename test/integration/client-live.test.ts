@@ -96,6 +96,7 @@ describe('PolicyClient.live', () => {
     const cause = {
       kind: ChangeKind.PATCH,
       actor: 'risk_officer',
+      actorVerified: true,
       reason: 'news',
       fields: ['max_positions'],
     };

@@ -214,6 +214,7 @@ export const arbOverride: fc.Arbitrary<Override> = fc.record({
   limits: small.limits.filter((limits) => !isUnlimited(limits)),
   reason: arbName,
   actor: arbName,
+  actorVerified: fc.boolean(),
   since: arbTimestamp,
   until: fc.option(arbTimestamp, { nil: undefined }),
   pending: fc.constant(false),

@@ -86,6 +86,7 @@ class Day {
       version,
       kind,
       actor,
+      actorVerified: true,
       reason: `step ${revision}`,
       commitTime: new Date(1000 * revision),
       fields,

@@ -132,7 +132,7 @@ export async function startEngine(setup: EngineSetup = {}): Promise<TestEngine> 
       reason: '',
       validateOnly: false,
       ...rest,
-      actor: { name: actor },
+      actor: { name: actor, verified: true },
       action,
     };
     return namespace.write(request, signal);

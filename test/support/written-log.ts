@@ -143,6 +143,7 @@ export class WrittenLog {
   ): Promise<void> {
     const authorship = {
       actor: 'tester',
+      actorVerified: true,
       reason: '',
       requestId: '',
       requestHash: Buffer.from('hash'),

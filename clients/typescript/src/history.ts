@@ -21,6 +21,8 @@ export interface HistoryEntry {
   /** The call that made it. */
   readonly kind: ChangeKind;
   readonly actor: string;
+  /** Whether the actor proved who it is. False: that is what it called itself. */
+  readonly actorVerified: boolean;
   /** What the writer gave. May be empty. */
   readonly reason: string;
   /** By the store's clock, cut to the millisecond; `change.commitTime` has all of it. */
@@ -82,11 +84,12 @@ export function readEntry(wire: WireEntry | undefined): HistoryEntry {
   if (!change?.version || !commitTime) {
     throw new PolicyStoreError('INTERNAL', 'the server answered without a change');
   }
-  const { version, kind, actor, reason, overrides, recovery, origin, rollbackTo } = change;
+  const { version, kind, actor, actorVerified, reason, overrides, recovery, origin, rollbackTo } = change;
   return {
     version,
     kind,
     actor,
+    actorVerified,
     reason,
     commitTime,
     fields,

@@ -15,12 +15,13 @@ import type { Json, JsonObject } from './policy.js';
  * are always there: absent ones are the circuit breaker's, which who reads JSON need not know.
  */
 export function overrideJson(override: Override): JsonObject {
-  const { name, reason, actor, since, until } = override;
+  const { name, reason, actor, actorVerified, since, until } = override;
   return whatIsSet({
     name,
     limits: limitsJson(limitsOf(override)),
     reason,
     actor,
+    actor_verified: actorVerified || undefined,
     since: since && timeJson(since),
     until: until && timeJson(until),
   });
@@ -29,13 +30,14 @@ export function overrideJson(override: Override): JsonObject {
 /** The override of which `overrideJson` makes this, whatever the order of members; undefined: there is none. */
 export function overrideFromJson(json: Json): Override | undefined {
   if (!isJsonObject(json)) return undefined;
-  const { name, limits, reason, actor, since, until } = json;
+  const { name, limits, reason, actor, actor_verified, since, until } = json;
   if (!isJsonObject(limits)) return undefined;
   const override: Override = {
     name: textFromJson(name),
     limits: limitsFromJson(limits),
     reason: textFromJson(reason),
     actor: textFromJson(actor),
+    actorVerified: actor_verified === true,
     since: timeFromJson(since),
     until: timeFromJson(until),
     pending: false,

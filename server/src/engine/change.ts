@@ -34,13 +34,16 @@ export type ProposedChange = Omit<LoggedChange, 'commitTime'> & NewEntry;
 export type ChangeContent = Omit<Change, 'version' | 'id' | 'previous' | 'commitTime'>;
 
 /** Who changed what on whose behalf: the part of a Change that a write says itself. */
-export type Authorship = Pick<Change, 'kind' | 'actor' | 'reason' | 'requestId' | 'requestHash'>;
+export type Authorship = Pick<
+  Change,
+  'kind' | 'actor' | 'actorVerified' | 'reason' | 'requestId' | 'requestHash'
+>;
 
-/** Who acts where nobody asked. */
+/** Who acts where nobody asked. No caller may prove to be this. */
 export const SYSTEM = 'system';
 
 export function bySystem(kind: Change['kind'], reason: string): Authorship {
-  return { kind, actor: SYSTEM, reason, requestId: '', requestHash: Buffer.alloc(0) };
+  return { kind, actor: SYSTEM, actorVerified: true, reason, requestId: '', requestHash: Buffer.alloc(0) };
 }
 
 /** A change that has no effect, by `authorship`: what other changes are spread over. */

@@ -149,6 +149,7 @@ export class Draft {
     const authorship: Authorship = {
       kind: step.kind,
       actor: actor.name,
+      actorVerified: actor.verified,
       reason,
       requestId,
       requestHash: Buffer.from(hash),

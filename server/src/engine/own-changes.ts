@@ -36,12 +36,12 @@ export function creation(initial: Policy): ProposedChange {
  */
 export function pendedChange(
   { head, version, inForce }: Replica,
-  { name, actor, reason }: Override,
+  { name, actor, actorVerified, reason }: Override,
   effective: Effect,
   now: number,
 ): LoggedChange {
   const override = findOverride(inForce, name);
-  const authorship = { ...bySystem(ChangeKind.OVERRIDE, reason), actor };
+  const authorship = { ...bySystem(ChangeKind.OVERRIDE, reason), actor, actorVerified };
   const overrides = { before: [], after: override === undefined ? [] : [override] };
   const change: Change = { ...contentOf(authorship), version, id: '', previous: '', commitTime: undefined };
   return {

@@ -170,6 +170,7 @@ function haltOverride(now: number): Override {
     limits: Limits.create({ tradingState: TradingState.REDUCE_ONLY }),
     reason: 'the store came back older; restore this override when what holds now is right',
     actor: SYSTEM,
+    actorVerified: true,
     since: timestamp(now),
     until: undefined,
     pending: false,
@@ -189,13 +190,13 @@ function requestsOf(foreign: readonly LoggedChange[]): (change: LoggedChange) =>
 /** Commits a change of the held history once more, as far as it still does anything. */
 function repeat(composer: Composer, logged: LoggedChange, contested: ReadonlySet<string>): void {
   const { change, base, epoch, revision, id, commitTime } = logged;
-  const { kind, actor, reason, requestId, requestHash, rollbackTo, recovery } = change;
+  const { kind, actor, actorVerified, reason, requestId, requestHash, rollbackTo, recovery } = change;
   const origin = change.origin ?? { version: { epoch, revision }, id, commitTime: timestamp(commitTime) };
   const effective = composer.effective();
   const applied = composer.base.apply(base.patch);
   const overrides = logged.overrides && again(logged.overrides, composer.overrides, contested);
   composer.add(
-    { kind, actor, reason, requestId, requestHash },
+    { kind, actor, actorVerified, reason, requestId, requestHash },
     { applied, overrides, says: { origin, rollbackTo, recovery } },
     effective,
   );

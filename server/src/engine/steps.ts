@@ -27,7 +27,7 @@ import { PolicyError } from '../errors.js';
 import { timestamp } from './change.js';
 import type { Guarded } from './field-revisions.js';
 import type { StoreTime } from './store-time.js';
-import type { OverrideAction, WriteRequest } from './types.js';
+import type { Identity, OverrideAction, WriteRequest } from './types.js';
 
 /** What a write does to the state that it meets. */
 export type Step = BaseStep | OverridesStep;
@@ -90,7 +90,7 @@ export function planStep({ action, actor, reason }: WriteRequest, context: StepC
       return baseStep(ChangeKind.ROLLBACK, patchFor, { guarded, rollbackTo });
     }
     case 'override':
-      return overrideStep(wantedOverride(action, { actor: actor.name, reason, now: context.storeTime.now }));
+      return overrideStep(wantedOverride(action, { actor, reason, now: context.storeTime.now }));
     case 'restore':
       return restoreStep(action.name === '' ? CIRCUIT_BREAKER : action.name);
     case 'expire':
@@ -129,13 +129,14 @@ function resetTarget(preset: Preset, defaults: Defaults): Policy {
 
 function wantedOverride(
   { name, limits, ttlMs }: OverrideAction,
-  { actor, reason, now }: { actor: string; reason: string; now: number },
+  { actor, reason, now }: { actor: Identity; reason: string; now: number },
 ): Override {
   return {
     name: name === '' ? CIRCUIT_BREAKER : name,
     limits: completeLimits(limits),
     reason,
-    actor,
+    actor: actor.name,
+    actorVerified: actor.verified,
     since: timestamp(now),
     until: ttlMs === undefined ? undefined : timestamp(now + Math.ceil(ttlMs * 1000)),
     pending: false,

@@ -20,6 +20,10 @@ import type { FieldName } from '../domain/policy.js';
 /** Who calls. */
 export interface Identity {
   readonly name: string;
+  /** Whether that was proved. False: authentication is off, and the name is what the caller calls itself. */
+  readonly verified: boolean;
+  /** Until when the proof holds, in milliseconds since the Unix epoch. Absent: as long as the server accepts it. */
+  readonly expiresAt?: number | undefined;
 }
 
 export interface GetQuery {

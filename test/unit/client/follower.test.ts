@@ -26,6 +26,7 @@ function patch(revision: number, previous: number, more: Partial<WatchResponse> 
   const cause = {
     kind: 3,
     actor: 'ranker',
+    actorVerified: true,
     reason: 'why',
     commitTime: { seconds: revision, nanos: 5e6 },
     fields: [],

@@ -42,6 +42,7 @@ function named(name: string, limits: Partial<Limits> | undefined): Override {
     limits: completeLimits(limits && Limits.create(limits)),
     reason: 'r',
     actor: 'a',
+    actorVerified: true,
     since: { seconds: 1, nanos: 0 },
     until: undefined,
     pending: false,

@@ -25,6 +25,7 @@ const arbAnyOverride: fc.Arbitrary<Override> = fc.record({
   ),
   reason: fc.string({ unit: 'binary' }),
   actor: fc.string({ unit: 'binary' }),
+  actorVerified: fc.boolean(),
   since: fc.option(arbTime, { nil: undefined }),
   until: fc.option(arbTime, { nil: undefined }),
   pending: fc.constant(false),

@@ -15,6 +15,8 @@ import { type Version } from '../version.js';
 export interface Cause {
   readonly kind: ChangeKind;
   readonly actor: string;
+  /** Whether the actor proved who it is. False: that is what it called itself. */
+  readonly actorVerified: boolean;
   /** What the writer gave. May be empty. */
   readonly reason: string;
   /** By the store's clock; of what is pending, when it came into force. */
@@ -61,6 +63,6 @@ export function readCircumstances(message: WatchResponse) {
 }
 
 function readCause(wire: WireCause): Cause {
-  const { kind, actor, reason, fields } = wire;
-  return { kind, actor, reason, fields, commitTime: readTime(wire.commitTime) };
+  const { kind, actor, actorVerified, reason, fields } = wire;
+  return { kind, actor, actorVerified, reason, fields, commitTime: readTime(wire.commitTime) };
 }

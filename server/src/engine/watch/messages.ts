@@ -159,7 +159,7 @@ function encode(part: Partial<WatchResponse>): Buffer {
 }
 
 function causeOf(logged: LoggedChange, filter: Filter): Cause {
-  const { kind, actor, reason } = logged.change;
+  const { kind, actor, actorVerified, reason } = logged.change;
   const fields = filter.trimNames(changedFields(logged));
-  return { kind, actor, reason, commitTime: timestamp(logged.commitTime), fields };
+  return { kind, actor, actorVerified, reason, commitTime: timestamp(logged.commitTime), fields };
 }

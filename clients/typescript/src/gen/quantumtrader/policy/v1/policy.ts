@@ -332,6 +332,8 @@ export interface Override {
    * and it ends with this one.
    */
   pending: boolean;
+  /** actor_verified is as in Change. */
+  actorVerified: boolean;
 }
 
 /** OverridesChange is what a change did to the overrides: those that it touched, and only those. */
@@ -390,7 +392,7 @@ export interface Change {
     | undefined;
   /** kind is the call that made the change. */
   kind: ChangeKind;
-  /** actor is who made it. */
+  /** actor is who made it; `system` where nobody asked for it. */
   actor: string;
   /** reason is what the writer gave, at most 1,024 characters. May be empty. */
   reason: string;
@@ -429,7 +431,14 @@ export interface Change {
     | Origin
     | undefined;
   /** rollback_to is the version that a ROLLBACK went back to. */
-  rollbackTo: Version | undefined;
+  rollbackTo:
+    | Version
+    | undefined;
+  /**
+   * actor_verified is true where the actor proved who it is, or is the server itself. False: the server asked for no
+   * proof, and actor is what the caller called itself.
+   */
+  actorVerified: boolean;
 }
 
 function createBaseVersion(): Version {
@@ -1598,7 +1607,16 @@ export const Limits: MessageFns<Limits> = {
 };
 
 function createBaseOverride(): Override {
-  return { name: "", limits: undefined, reason: "", actor: "", since: undefined, until: undefined, pending: false };
+  return {
+    name: "",
+    limits: undefined,
+    reason: "",
+    actor: "",
+    since: undefined,
+    until: undefined,
+    pending: false,
+    actorVerified: false,
+  };
 }
 
 export const Override: MessageFns<Override> = {
@@ -1623,6 +1641,9 @@ export const Override: MessageFns<Override> = {
     }
     if (message.pending !== false) {
       writer.uint32(56).bool(message.pending);
+    }
+    if (message.actorVerified !== false) {
+      writer.uint32(64).bool(message.actorVerified);
     }
     return writer;
   },
@@ -1696,6 +1717,14 @@ export const Override: MessageFns<Override> = {
             message.pending = reader.bool();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.actorVerified = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1726,6 +1755,7 @@ export const Override: MessageFns<Override> = {
       ? Timestamp.fromPartial(object.until)
       : undefined;
     message.pending = object.pending ?? false;
+    message.actorVerified = object.actorVerified ?? false;
     return message;
   },
 };
@@ -1979,6 +2009,7 @@ function createBaseChange(): Change {
     recovery: undefined,
     origin: undefined,
     rollbackTo: undefined,
+    actorVerified: false,
   };
 }
 
@@ -2031,6 +2062,9 @@ export const Change: MessageFns<Change> = {
     }
     if (message.rollbackTo !== undefined) {
       Version.encode(message.rollbackTo, writer.uint32(130).fork()).join();
+    }
+    if (message.actorVerified !== false) {
+      writer.uint32(136).bool(message.actorVerified);
     }
     return writer;
   },
@@ -2176,6 +2210,14 @@ export const Change: MessageFns<Change> = {
             message.rollbackTo = Version.decode(reader, reader.uint32());
             continue;
           }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.actorVerified = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2227,6 +2269,7 @@ export const Change: MessageFns<Change> = {
     message.rollbackTo = (object.rollbackTo !== undefined && object.rollbackTo !== null)
       ? Version.fromPartial(object.rollbackTo)
       : undefined;
+    message.actorVerified = object.actorVerified ?? false;
     return message;
   },
 };

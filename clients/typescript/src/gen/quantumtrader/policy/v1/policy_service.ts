@@ -497,6 +497,8 @@ export interface Cause {
     | undefined;
   /** fields are the top-level names that changed. */
   fields: string[];
+  /** actor_verified is as in Change. */
+  actorVerified: boolean;
 }
 
 function createBaseGetRequest(): GetRequest {
@@ -2539,7 +2541,7 @@ export const WatchResponse: MessageFns<WatchResponse> = {
 };
 
 function createBaseCause(): Cause {
-  return { kind: 0, actor: "", reason: "", commitTime: undefined, fields: [] };
+  return { kind: 0, actor: "", reason: "", commitTime: undefined, fields: [], actorVerified: false };
 }
 
 export const Cause: MessageFns<Cause> = {
@@ -2558,6 +2560,9 @@ export const Cause: MessageFns<Cause> = {
     }
     for (const v of message.fields) {
       writer.uint32(42).string(v!);
+    }
+    if (message.actorVerified !== false) {
+      writer.uint32(48).bool(message.actorVerified);
     }
     return writer;
   },
@@ -2615,6 +2620,14 @@ export const Cause: MessageFns<Cause> = {
             message.fields.push(reader.string());
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.actorVerified = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2639,6 +2652,7 @@ export const Cause: MessageFns<Cause> = {
       ? Timestamp.fromPartial(object.commitTime)
       : undefined;
     message.fields = object.fields?.map((e) => e) || [];
+    message.actorVerified = object.actorVerified ?? false;
     return message;
   },
 };
