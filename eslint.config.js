@@ -10,7 +10,9 @@ const LAYERS = {
   domain: [],
   store: ['clock.ts', 'redact-url.ts'],
   engine: ['domain', 'store/store.ts', ...SHARED],
-  grpc: ['domain', 'engine', ...SHARED],
+  tls: ['watched-file.ts'],
+  auth: ['engine/types.ts', 'tls', 'watched-file.ts', ...SHARED],
+  grpc: ['auth', 'domain', 'engine', 'tls', ...SHARED],
 };
 
 const zones = [
@@ -56,6 +58,11 @@ const packages = [
     ['server/src/engine/**'],
     '^(@grpc/|ioredis|libsql|pg(/|$))',
     'engine/ knows no transport and no database: errors.ts has the statuses, store/store.ts the port.',
+  ),
+  noPackages(
+    ['server/src/auth/**', 'server/src/tls/**'],
+    '^(@grpc/|ioredis|libsql|pg(/|$))',
+    'auth/ and tls/ know no transport: whatever listens brings what its caller shows.',
   ),
   noPackages(['server/src/grpc/**'], '^(ioredis|libsql|pg(/|$))', 'grpc/ knows no database.'),
   noPackages(['clients/**'], '^@policystore/server', 'The client package installs alone.'),

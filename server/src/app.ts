@@ -10,14 +10,16 @@ import type { Engine } from './engine/types.js';
 import { notReached } from './errors.js';
 import { createCallLog } from './grpc/call-log.js';
 import { createGrpcServer } from './grpc/grpc-server.js';
+import { createIdentifier, unverified } from './grpc/identity.js';
 import { createEngineLog } from './log-engine.js';
+import { openIdentity } from './open-identity.js';
 import { createMemoryStore } from './store/memory/memory-store.js';
 import { createPostgresStore } from './store/postgres/store.js';
 import { createRedisStore } from './store/redis/store.js';
 import { createSqliteStore } from './store/sqlite/sqlite-store.js';
 import { parseSqliteUrl } from './store/sqlite/sqlite-url.js';
 import { type PolicyStore, StoreUnavailable, StoreUnusable } from './store/store.js';
-import { commandsFor } from './welcome.js';
+import { callingOf, commandsFor } from './welcome.js';
 
 /** The longest time between two questions to the store that renew the lease. */
 const MAX_POLL_MS = 2000;
@@ -39,9 +41,10 @@ export interface App {
 /**
  * Wires the server together. It listens when this resolves; until the store was reached, calls are answered
  * STORE_UNAVAILABLE and health NOT_SERVING.
- * @throws BadSettings for a store URL that cannot be used; ListenError.
+ * @throws BadSettings for a store URL or a file that cannot be used; ListenError.
  */
 export async function createApp(config: Config, log: Logger): Promise<App> {
+  const { authenticator, certificates, close: closeIdentity } = openIdentity(config, log);
   const store = openStore(config);
   const closing = new AbortController();
   const isClosing = (): boolean => closing.signal.aborted;
@@ -52,8 +55,14 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
       throw config.namespaces.includes(name) ? notReached() : unknownNamespace(name, config.namespaces);
     },
   };
-  const grpc = await createGrpcServer(served, config.grpcAddress, createCallLog(log)).catch(
+  const context = {
+    engine: served,
+    identifier: authenticator === undefined ? unverified : createIdentifier(authenticator),
+    log: createCallLog(log),
+  };
+  const grpc = await createGrpcServer(context, config.grpcAddress, certificates).catch(
     async (error: unknown) => {
+      closeIdentity();
       await store.close();
       throw error;
     },
@@ -76,6 +85,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
       grpc.setServing(false);
       await engine?.close();
       await grpc.close();
+      closeIdentity();
       await store.close();
     },
   };
@@ -133,6 +143,6 @@ function engineLog(config: Config, address: string, log: Logger): EngineLog {
     log,
     store: config.effective['POLICY_STORE'] ?? '',
     creationSettings: config.creationSettings,
-    command: commandsFor(address).buf,
+    command: commandsFor(callingOf(config, address)).buf,
   });
 }

@@ -6,6 +6,9 @@ import type { Violation } from './domain/violation.js';
 export const ERRORS = {
   VALIDATION_FAILED: { grpc: status.INVALID_ARGUMENT, http: 422 },
   MALFORMED_REQUEST: { grpc: status.INVALID_ARGUMENT, http: 400 },
+  UNAUTHENTICATED: { grpc: status.UNAUTHENTICATED, http: 401 },
+  CREDENTIAL_EXPIRED: { grpc: status.UNAUTHENTICATED, http: 401 },
+  KEYS_UNAVAILABLE: { grpc: status.UNAVAILABLE, http: 503 },
   REQUEST_ID_REUSED: { grpc: status.INVALID_ARGUMENT, http: 422 },
   NAMESPACE_UNKNOWN: { grpc: status.NOT_FOUND, http: 404 },
   PAGE_TOKEN_INVALID: { grpc: status.INVALID_ARGUMENT, http: 400 },

@@ -11,7 +11,7 @@ import { ListenError } from './grpc/grpc-server.js';
 import { routeTransportLog } from './grpc/transport-log.js';
 import { createLog } from './log.js';
 import { StoreUnusable } from './store/store.js';
-import { welcome } from './welcome.js';
+import { callingOf, welcome } from './welcome.js';
 
 const FAILED = 1;
 const BAD_SETTINGS = 2;
@@ -38,10 +38,13 @@ function readSettings(): Config {
 async function run(config: Config, log: Logger): Promise<void> {
   log.info({ version, node: process.version, ...config.effective }, 'settings');
   for (const warning of warnOfUnknownSettings(process.env)) log.warn(warning);
-  if (config.exposed) {
+  if (config.exposedWithout !== undefined) {
+    const risk = config.authenticates
+      ? 'whoever is on the way there can read tokens and use them'
+      : 'whoever reaches it can change the policy';
     log.warn(
-      `${config.grpcAddress} can be reached by others and speaks without encryption and identities: ` +
-        'whoever reaches it can change the policy. Keep it inside a network that you trust.',
+      `${config.grpcAddress} can be reached by others and is without ${config.exposedWithout}: ${risk}. ` +
+        'Keep it inside a network that you trust.',
     );
   }
   const app = await createApp(config, log);
@@ -50,7 +53,8 @@ async function run(config: Config, log: Logger): Promise<void> {
   await app.ready;
   if (stopping.aborted) return;
   log.info('ready');
-  if (config.log.format === 'pretty') process.stdout.write(welcome(app.grpcAddress, config.namespaces));
+  if (config.log.format === 'pretty')
+    process.stdout.write(welcome(callingOf(config, app.grpcAddress), config.namespaces));
 }
 
 /** The result aborts when a signal has come. */

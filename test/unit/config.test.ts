@@ -43,7 +43,10 @@ describe('the settings', () => {
     expect(config.store).to.deep.equal({ scheme: 'sqlite', text: 'sqlite:data/policy.db' });
     expect(config).to.deep.include({
       grpcAddress: '127.0.0.1:50051',
-      exposed: false,
+      exposedWithout: undefined,
+      tls: undefined,
+      auth: { tokensPath: undefined, jwt: undefined, certificates: false },
+      authenticates: false,
       namespaces: ['default'],
       leaseMs: 10_000,
       logBounds: { maxEntries: 100_000, maxBytes: 64 * 1024 * 1024, maxAgeMs: undefined },
@@ -118,13 +121,69 @@ describe('the settings', () => {
   });
 
   it('allow an address that others can reach only when told so', () => {
-    expect(read({ POLICY_GRPC_ADDR: '0.0.0.0:50051', POLICY_INSECURE: '1' }).exposed).to.equal(true);
-    expect(read({}, '--grpc-addr', '[::]:0', '--insecure').exposed).to.equal(true);
+    const nothing = 'encryption and identities';
+    expect(read({ POLICY_GRPC_ADDR: '0.0.0.0:50051', POLICY_INSECURE: '1' }).exposedWithout).to.equal(
+      nothing,
+    );
+    expect(read({}, '--grpc-addr', '[::]:0', '--insecure').exposedWithout).to.equal(nothing);
     expect(problems({ POLICY_GRPC_ADDR: '0.0.0.0:1', POLICY_INSECURE: '0' })[0]).to.include('--insecure');
     for (const local of ['localhost:0', '127.9.9.9:1', '[::1]:50051']) {
-      expect(read({ POLICY_GRPC_ADDR: local }).exposed, local).to.equal(false);
+      expect(read({ POLICY_GRPC_ADDR: local }).exposedWithout, local).to.equal(undefined);
     }
   });
+
+  const TLS = { POLICY_TLS_CERT: 'server.pem', POLICY_TLS_KEY: 'server.key' };
+
+  it('allow it with encryption and identities, and say which of them is missing', () => {
+    const everywhere = { POLICY_GRPC_ADDR: '0.0.0.0:50051' };
+    expect(read({ ...everywhere, ...TLS, POLICY_TOKENS: 'tokens' }).exposedWithout).to.equal(undefined);
+    expect(read({ ...everywhere, ...TLS, POLICY_TLS_CLIENT_CA: 'ca.pem' }).exposedWithout).to.equal(
+      undefined,
+    );
+    expect(problems({ ...everywhere, ...TLS })[0]).to.include('without identities; set POLICY_TOKENS');
+    expect(problems({ ...everywhere, POLICY_TOKENS: 'tokens' })[0]).to.include(
+      'without encryption; set POLICY_TLS_CERT',
+    );
+    expect(read({ ...everywhere, ...TLS, POLICY_INSECURE: '1' }).exposedWithout).to.equal('identities');
+  });
+
+  it('say how callers prove who they are', () => {
+    const jwt = { POLICY_JWKS: 'keys.json', POLICY_JWT_ISSUER: 'https://idp', POLICY_JWT_AUDIENCE: 'policy' };
+    const config = read({ ...TLS, ...jwt, POLICY_TLS_CLIENT_CA: 'ca.pem', POLICY_TOKENS: 'tokens' });
+    expect(config.tls).to.deep.equal({ cert: 'server.pem', key: 'server.key', clientCa: 'ca.pem' });
+    expect(config.authenticates).to.equal(true);
+    expect(config.auth).to.deep.equal({
+      tokensPath: 'tokens',
+      jwt: {
+        keys: 'keys.json',
+        rules: {
+          issuer: 'https://idp',
+          audience: 'policy',
+          algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+        },
+      },
+      certificates: true,
+    });
+    const url = read({ ...jwt, POLICY_JWKS: 'https://idp/keys?p=1', POLICY_JWT_ALGORITHMS: 'ES384, RS512' });
+    expect(url.auth.jwt?.keys).to.be.instanceOf(URL);
+    expect(url.auth.jwt?.rules.algorithms).to.deep.equal(['ES384', 'RS512']);
+    expect(url.effective['POLICY_JWKS']).to.equal('https://idp/keys?***');
+  });
+
+  const partial: [env: Record<string, string>, missing: string][] = [
+    [{ POLICY_TLS_CERT: 'x' }, 'POLICY_TLS_KEY'],
+    [{ POLICY_TLS_KEY: 'x' }, 'POLICY_TLS_CERT'],
+    [{ POLICY_JWKS: 'x', POLICY_JWT_ISSUER: 'x' }, 'POLICY_JWT_AUDIENCE'],
+    [{ POLICY_JWKS: 'x', POLICY_JWT_AUDIENCE: 'x' }, 'POLICY_JWT_ISSUER'],
+    [{ POLICY_JWT_ISSUER: 'x', POLICY_JWT_AUDIENCE: 'x' }, 'POLICY_JWKS'],
+  ];
+  for (const [env, missing] of partial) {
+    it(`refuse ${Object.keys(env).join(' and ')} without ${missing}`, () => {
+      const found = problems(env);
+      expect(found).to.have.lengthOf(1);
+      expect(found[0]).to.match(new RegExp(`^${missing} .*is missing`));
+    });
+  }
 
   const bad: [setting: string, value: string, says: string][] = [
     ['POLICY_STORE', 'mysql://host/db', 'postgres://USER@HOST:PORT/DATABASE'],
@@ -147,6 +206,11 @@ describe('the settings', () => {
     ['POLICY_GRPC_ADDR', '192.168.0.1:50051', 'POLICY_INSECURE=1'],
     ['POLICY_GRPC_ADDR', '127.0.0.1.evil.example:50051', 'POLICY_INSECURE=1'],
     ['POLICY_INSECURE', 'maybe', 'write 1 or 0'],
+    ['POLICY_TOKENS', 'pst_secret', '"***" is a token'],
+    ['POLICY_JWKS', 'http://idp.example/keys', 'https://'],
+    ['POLICY_JWKS', 'https://user:secret@idp.example/keys', 'https://***@idp.example/keys'],
+    ['POLICY_JWT_ALGORITHMS', 'RS256,HS256', '"HS256"'],
+    ['POLICY_JWT_ALGORITHMS', 'none', 'symmetric'],
     ['POLICY_NAMESPACES', 'Live', 'a-z'],
     ['POLICY_NAMESPACES', 'a,,b', '""'],
     ['POLICY_NAMESPACES', 'x'.repeat(64), '1 to 63'],

@@ -7,6 +7,9 @@ import { policyOf, presetPolicy, presets } from '../domain/presets.js';
 import { LOG_FORMATS, LOG_LEVELS, type LogOptions } from '../log.js';
 import { redactUrl } from '../redact-url.js';
 import type { LogBounds } from '../store/store.js';
+import type { CertificatePaths } from '../tls/certificates.js';
+import type { Read } from './read.js';
+import { type AuthSettings, readAuth, readTls, showKeyPlace, showTokensPath } from './read-identity.js';
 import { type Given, readGiven, SETTING_NAMES, type SettingName, SETTINGS } from './settings.js';
 import { parseStoreUrl, type StoreUrl } from './store-url.js';
 import {
@@ -34,8 +37,13 @@ export interface Config {
   /** What to do when the store comes back older than this server. */
   readonly olderStore: (typeof OLDER_STORE)[number];
   readonly grpcAddress: string;
-  /** Whether others can reach the address, without encryption and identities. */
-  readonly exposed: boolean;
+  /** What an address that others can reach lacks, such as `encryption`. Undefined: nothing, or nobody reaches it. */
+  readonly exposedWithout: string | undefined;
+  /** Undefined: nothing is encrypted. */
+  readonly tls: CertificatePaths | undefined;
+  readonly auth: AuthSettings;
+  /** Whether callers have to prove who they are. */
+  readonly authenticates: boolean;
   readonly namespaces: readonly string[];
   readonly leaseMs: number;
   /** Who should watch and acknowledge, in every namespace. */
@@ -76,7 +84,13 @@ export function readConfig(argv: readonly string[], version: string, isTerminal:
   };
 
   const insecure = read('insecure', parseSwitch);
-  const address = read('grpcAddr', (text) => refuseExposure(parseAddress(text), insecure));
+  const tls = readTls(read);
+  const auth = readAuth(read, tls);
+  const authenticates = PROOFS.some((name) => given[name] !== undefined);
+  const address = read('grpcAddr', (text) => {
+    const parsed = parseAddress(text);
+    return { text, lacks: lacking(parsed, given.tlsCert !== undefined, authenticates, insecure) };
+  });
   const store = read('store', parseStoreUrl);
   const maxEntries = read('logMaxChanges', parseLogChanges);
   const maxBytes = read('logMaxBytes', parseLogBytes);
@@ -112,7 +126,10 @@ export function readConfig(argv: readonly string[], version: string, isTerminal:
     logBounds: { maxEntries, maxBytes, maxAgeMs },
     olderStore,
     grpcAddress: address.text,
-    exposed: !address.loopback,
+    exposedWithout: address.lacks,
+    tls,
+    auth,
+    authenticates,
     namespaces,
     leaseMs,
     expected,
@@ -126,8 +143,8 @@ export function readConfig(argv: readonly string[], version: string, isTerminal:
   };
 }
 
-/** The value of a setting; undefined where it is bad, which is then on the list of problems. */
-type Read = <Value>(name: SettingName, parse: (text: string) => Value) => Value | undefined;
+/** Settings by which callers prove who they are. */
+const PROOFS: readonly SettingName[] = ['tlsClientCa', 'tokens', 'jwks'];
 
 const PRESET_NAMES = Object.keys(presets) as (keyof typeof presets)[];
 
@@ -179,27 +196,50 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function refuseExposure(address: Address, insecure: boolean | undefined): Address {
-  if (!address.loopback && insecure === false) {
-    throw new BadValue(
-      'can be reached from other machines, without encryption and identities; ' +
-        'listen on 127.0.0.1, or accept that with --insecure (POLICY_INSECURE=1)',
-    );
-  }
-  return address;
+/** @returns as `Config.exposedWithout`. @throws BadValue where that was not accepted. */
+function lacking(
+  { loopback }: Address,
+  encrypts: boolean,
+  authenticates: boolean,
+  insecure: boolean | undefined,
+): string | undefined {
+  if (loopback || (encrypts && authenticates)) return undefined;
+  const lacks = [encrypts ? [] : ['encryption'], authenticates ? [] : ['identities']].flat().join(' and ');
+  if (insecure !== false) return lacks;
+  const mend = [
+    encrypts ? [] : ['set POLICY_TLS_CERT and POLICY_TLS_KEY'],
+    authenticates ? [] : ['set POLICY_TOKENS, POLICY_JWKS or POLICY_TLS_CLIENT_CA'],
+  ];
+  throw new BadValue(
+    `can be reached from other machines, without ${lacks}; ${mend.flat().join(' and ')}, ` +
+      'or listen on 127.0.0.1, or accept that with --insecure (POLICY_INSECURE=1)',
+  );
 }
 
 function effectiveSettings(texts: Given): Record<string, string> {
   return Object.fromEntries(
     SETTING_NAMES.flatMap((name) => {
       const text = texts[name];
-      return text === undefined ? [] : [[SETTINGS[name].env, name === 'store' ? redactUrl(text) : text]];
+      return text === undefined ? [] : [[SETTINGS[name].env, showSetting(name, text)]];
     }),
   );
 }
 
 function complaint(name: SettingName, text: string, message: string): string {
   const { env, flag } = SETTINGS[name];
-  const shown = JSON.stringify(name === 'store' ? redactUrl(text) : text);
-  return `${env} (${flag}): ${shown} ${message}`;
+  return `${env} (${flag}): ${JSON.stringify(showSetting(name, text))} ${message}`;
+}
+
+/** Without secrets. */
+function showSetting(name: SettingName, text: string): string {
+  switch (name) {
+    case 'store':
+      return redactUrl(text);
+    case 'jwks':
+      return showKeyPlace(text);
+    case 'tokens':
+      return showTokensPath(text);
+    default:
+      return text;
+  }
 }

@@ -13,6 +13,7 @@ export interface Setting {
 
 const STORE = 'Store:';
 const NETWORK = 'Network:';
+const IDENTITY = 'Identity of callers; with any of the first three, each has to prove who it is:';
 const POLICY = 'Policy:';
 const LOGGING = 'Logging:';
 const DEFAULTS = 'Defaults for Reset, for scalars absent in an Update, and for a new namespace:';
@@ -73,8 +74,69 @@ const TABLE = {
     placeholder: '',
     group: NETWORK,
     description:
-      'allow an address that others can reach, without encryption and identities (env: POLICY_INSECURE=1)',
+      'allow an address that others can reach without both encryption and identities (env: POLICY_INSECURE=1)',
     fallback: '0',
+  },
+  tlsCert: {
+    env: 'POLICY_TLS_CERT',
+    flag: '--tls-cert',
+    placeholder: '<file>',
+    group: NETWORK,
+    description:
+      'the certificate to serve TLS with, and those of its issuers, as PEM; read again when it changes, as are key and authorities; absent: nothing is encrypted',
+  },
+  tlsKey: {
+    env: 'POLICY_TLS_KEY',
+    flag: '--tls-key',
+    placeholder: '<file>',
+    group: NETWORK,
+    description: 'the private key of that certificate, as PEM without a passphrase',
+  },
+  tlsClientCa: {
+    env: 'POLICY_TLS_CLIENT_CA',
+    flag: '--tls-client-ca',
+    placeholder: '<file>',
+    group: IDENTITY,
+    description:
+      'the authorities that issue client certificates, as PEM: a client is who the URI or else the common name of its certificate says',
+  },
+  tokens: {
+    env: 'POLICY_TOKENS',
+    flag: '--tokens',
+    placeholder: '<file>',
+    group: IDENTITY,
+    description:
+      'the hashes of bearer tokens, a line each; policy-server token create makes one; read again when it changes',
+  },
+  jwks: {
+    env: 'POLICY_JWKS',
+    flag: '--jwks',
+    placeholder: '<file|url>',
+    group: IDENTITY,
+    description:
+      'the public keys that check JWTs, as a JSON Web Key Set in a file or at an https URL: a client is who the sub of its JWT says',
+  },
+  jwtIssuer: {
+    env: 'POLICY_JWT_ISSUER',
+    flag: '--jwt-issuer',
+    placeholder: '<iss>',
+    group: IDENTITY,
+    description: 'the iss that every JWT must have',
+  },
+  jwtAudience: {
+    env: 'POLICY_JWT_AUDIENCE',
+    flag: '--jwt-audience',
+    placeholder: '<aud>',
+    group: IDENTITY,
+    description: 'the aud that every JWT must have',
+  },
+  jwtAlgorithms: {
+    env: 'POLICY_JWT_ALGORITHMS',
+    flag: '--jwt-algorithms',
+    placeholder: '<names>',
+    group: IDENTITY,
+    description: 'the alg that a JWT may have, separated by commas; asymmetric ones only',
+    fallback: 'RS256,PS256,ES256,EdDSA',
   },
   namespaces: {
     env: 'POLICY_NAMESPACES',

@@ -2,7 +2,15 @@ import { nearest } from '../domain/nearest.js';
 import { SETTING_NAMES, SETTINGS } from './settings.js';
 
 /** What clients read; a shell may have them set for policyctl and friends. */
-const CLIENT_SETTINGS = ['POLICY_ADDR', 'POLICY_TOKEN', 'POLICY_NAMESPACE'];
+const CLIENT_SETTINGS = [
+  'POLICY_ADDR',
+  'POLICY_TOKEN',
+  'POLICY_NAMESPACE',
+  'POLICY_TLS',
+  'POLICY_TLS_CA',
+  'POLICY_CLIENT_CERT',
+  'POLICY_CLIENT_KEY',
+];
 
 /** A warning per variable that looks like a setting of this server and is none. */
 export function warnOfUnknownSettings(env: Readonly<Record<string, string | undefined>>): string[] {

@@ -109,9 +109,12 @@ export function parseAddress(text: string): Address {
   }
   if (Number(match[3]) > 65535)
     throw new BadValue('has a port above 65535; use 0 to 65535, 0 takes a free one');
-  const host = match[1] ?? match[2] ?? '';
-  const loopback = host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
-  return { text, loopback };
+  return { text, loopback: isLoopback(match[1] ?? match[2] ?? '') };
+}
+
+/** Whether only this machine reaches the host. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 export function parseSwitch(text: string): boolean {

@@ -1,18 +1,28 @@
-import type { Metadata, sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
+import type { sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
 
-import type { Engine, Namespace } from '../engine/types.js';
+import type { Engine, Identity, Namespace } from '../engine/types.js';
 import type { CallFacts, CallLog } from './call-log.js';
 import { Unreadable } from './codecs.js';
 import { toPolicyError, toStatus, type FailureStatus } from './error-status.js';
-import { CLIENT_KEY } from './identity.js';
+import type { Caller, Identifier } from './identity.js';
 
 const SLOW_MS = 1000;
 
 /** What unary calls and streams have in common. */
-export interface Call {
+export interface Call extends Caller {
   readonly cancelled: boolean;
-  readonly metadata: Metadata;
   getPeer(): string;
+}
+
+interface Stream extends Call {
+  on(event: string, listener: () => void): unknown;
+}
+
+/** What the services of a server share. */
+export interface ServiceContext {
+  readonly engine: NamespaceFinder;
+  readonly identifier: Identifier;
+  readonly log: CallLog;
 }
 
 /** The handler of a unary method. */
@@ -47,16 +57,56 @@ export function readable<Request>(request: Request | Unreadable): Request {
   return request;
 }
 
-/** Ends calls of one method: answers, refuses, and tells the log where there is something to tell. */
+/** Calls of one method: finds out who makes them, answers, refuses, and tells the log where there is something to tell. */
 export class CallEnds {
   readonly #method: string;
   readonly #log: CallLog;
+  readonly #identifier: Identifier;
   readonly #slowMs: number;
 
-  constructor(method: string, log: CallLog, { slowMs = SLOW_MS } = {}) {
+  constructor(
+    method: string,
+    { log, identifier }: Pick<ServiceContext, 'log' | 'identifier'>,
+    { slowMs = SLOW_MS } = {},
+  ) {
     this.#method = method;
     this.#log = log;
+    this.#identifier = identifier;
     this.#slowMs = slowMs;
+  }
+
+  /** Who makes the call. @throws PolicyError */
+  identify(call: Call): Identity | Promise<Identity> {
+    return this.#identifier.identify(call);
+  }
+
+  /**
+   * Goes on with who makes the call: at once where that is known. What it throws, and a caller that is refused, goes to
+   * `fail`; a caller that has gone meanwhile is left alone.
+   */
+  identified(call: Call, goOn: (identity: Identity) => void, fail: (error: unknown) => void): void {
+    try {
+      const identity = this.#identifier.identify(call);
+      if (identity instanceof Promise) void this.#whenKnown(call, identity, goOn).catch(fail);
+      else goOn(identity);
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  async #whenKnown(
+    call: Call,
+    identity: Promise<Identity>,
+    goOn: (identity: Identity) => void,
+  ): Promise<void> {
+    const known = await identity;
+    if (!call.cancelled) goOn(known);
+  }
+
+  /** Ends a stream when the proof of who opened it holds no more. */
+  hold(call: Stream, identity: Identity, end: (error: unknown) => void): void {
+    const release = this.#identifier.hold(call, identity, end);
+    for (const over of ['cancelled', 'close', 'error']) call.on(over, release);
   }
 
   /** Answers when `work` settles. Never rejects: grpc-js would let that end the process. */
@@ -85,7 +135,7 @@ export class CallEnds {
   #facts(call: Call, started: number): CallFacts {
     return {
       method: this.#method,
-      actor: String(call.metadata.get(CLIENT_KEY)[0] ?? 'anonymous').slice(0, 128),
+      actor: this.#identifier.nameOf(call),
       peer: call.getPeer(),
       ms: Math.round(performance.now() - started),
     };

@@ -7,10 +7,17 @@ import type {
   WaitAppliedResponse,
 } from '@policystore/client/proto';
 
-import type { CallLog } from './call-log.js';
-import { abandonment, CallEnds, type NamespaceFinder, namespaceOf, readable, type Unary } from './calls.js';
+import type { Identity } from '../engine/types.js';
+import {
+  abandonment,
+  CallEnds,
+  type NamespaceFinder,
+  namespaceOf,
+  readable,
+  type ServiceContext,
+  type Unary,
+} from './calls.js';
 import { checkAcknowledge, checkListWatchers, checkWaitApplied } from './fleet-checks.js';
-import { identify } from './identity.js';
 
 /** The handlers of FleetService: check the request, ask the engine, answer. None of them throws. */
 export interface FleetService {
@@ -19,36 +26,35 @@ export interface FleetService {
   waitApplied: Unary<WaitAppliedRequest, WaitAppliedResponse>;
 }
 
-export function createFleetService(engine: NamespaceFinder, log: CallLog): FleetService {
+export function createFleetService(context: ServiceContext): FleetService {
+  const { engine } = context;
   return {
-    acknowledge: acknowledgeHandler(engine, new CallEnds('Acknowledge', log)),
-    listWatchers: listHandler(engine, new CallEnds('ListWatchers', log)),
+    acknowledge: acknowledgeHandler(engine, new CallEnds('Acknowledge', context)),
+    listWatchers: listHandler(engine, new CallEnds('ListWatchers', context)),
     // It waits as long as it was told to.
-    waitApplied: waitHandler(engine, new CallEnds('WaitApplied', log, { slowMs: Infinity })),
+    waitApplied: waitHandler(engine, new CallEnds('WaitApplied', context, { slowMs: Infinity })),
   };
 }
 
 /** A change to a thousand watchers brings a thousand of them at once: no promise, and no line in the log. */
 function acknowledgeHandler(engine: NamespaceFinder, ends: CallEnds): FleetService['acknowledge'] {
   return (call, callback) => {
-    let response: AcknowledgeResponse;
-    try {
+    const acknowledge = (identity: Identity): void => {
       const request = readable(call.request);
-      const identity = identify(call.metadata);
-      response = namespaceOf(engine, request).acknowledge({ ...checkAcknowledge(request), identity });
-    } catch (error) {
+      const namespace = namespaceOf(engine, request);
+      callback(null, namespace.acknowledge({ ...checkAcknowledge(request), identity }));
+    };
+    ends.identified(call, acknowledge, (error) => {
       callback(ends.failure(call, error));
-      return;
-    }
-    callback(null, response);
+    });
   };
 }
 
 function listHandler(engine: NamespaceFinder, ends: CallEnds): FleetService['listWatchers'] {
   return (call, callback) => {
     const list = async (): Promise<ListWatchersResponse> => {
+      await ends.identify(call);
       const request = readable(call.request);
-      identify(call.metadata);
       return namespaceOf(engine, request).watchers(checkListWatchers(request));
     };
     void ends.answer(call, callback, list());
@@ -59,8 +65,8 @@ function waitHandler(engine: NamespaceFinder, ends: CallEnds): FleetService['wai
   return (call, callback) => {
     const signal = abandonment(call);
     const wait = async (): Promise<WaitAppliedResponse> => {
+      await ends.identify(call);
       const request = readable(call.request);
-      identify(call.metadata);
       return namespaceOf(engine, request).waitApplied(checkWaitApplied(request), signal);
     };
     void ends.answer(call, callback, wait());

@@ -3,13 +3,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 
-import type { CallLog } from './call-log.js';
-import type { NamespaceFinder } from './calls.js';
+import type { Certificates } from '../tls/certificates.js';
+import type { ServiceContext } from './calls.js';
 import { fleetServiceMethods, historyServiceMethods, policyServiceMethods } from './codecs.js';
 import { createFleetService } from './fleet-service.js';
 import { createHistoryService } from './history-service.js';
 import { createPolicyService } from './policy-service.js';
 import { addReflection } from './reflection.js';
+import { TlsCredentials } from './tls-credentials.js';
 
 const OWN_SERVICES = ['PolicyService', 'HistoryService', 'FleetService'].map(
   (name) => `quantumtrader.policy.v1.${name}`,
@@ -53,24 +54,29 @@ export class ListenError extends Error {
   override readonly name = 'ListenError';
 }
 
-/** @throws ListenError */
+/**
+ * @param certificates Undefined: nothing is encrypted.
+ * @throws ListenError
+ */
 export async function createGrpcServer(
-  engine: NamespaceFinder,
+  context: ServiceContext,
   address: string,
-  log: CallLog,
+  certificates?: Certificates,
 ): Promise<GrpcServer> {
   const server = new Server(SERVER_OPTIONS);
-  server.addService(policyServiceMethods, { ...createPolicyService(engine, log) });
-  server.addService(historyServiceMethods, { ...createHistoryService(engine, log) });
-  server.addService(fleetServiceMethods, { ...createFleetService(engine, log) });
+  server.addService(policyServiceMethods, { ...createPolicyService(context) });
+  server.addService(historyServiceMethods, { ...createHistoryService(context) });
+  server.addService(fleetServiceMethods, { ...createFleetService(context) });
   const health = new HealthImplementation();
   const setServing = (serving: boolean): void => {
     for (const name of ['', ...OWN_SERVICES]) health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
   };
   setServing(false);
   health.addToServer(server);
-  addReflection(server, SERVICES);
-  const port = await bind(server, address);
+  addReflection(server, SERVICES, context);
+  const credentials =
+    certificates === undefined ? ServerCredentials.createInsecure() : new TlsCredentials(certificates);
+  const port = await bind(server, address, credentials);
   return {
     address: address.replace(/:\d+$/, `:${port}`),
     setServing,
@@ -78,9 +84,9 @@ export async function createGrpcServer(
   };
 }
 
-function bind(server: Server, address: string): Promise<number> {
+function bind(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
+    server.bindAsync(address, credentials, (error, port) => {
       if (error === null) resolve(port);
       else reject(new ListenError(explain(address, error.message), { cause: error }));
     });

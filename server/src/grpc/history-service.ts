@@ -1,10 +1,16 @@
 import type { GetRevisionRequest, ListChangesRequest } from '@policystore/client/proto';
 
 import type { HistoryPage, Namespace, PastState } from '../engine/types.js';
-import type { CallLog } from './call-log.js';
-import { abandonment, CallEnds, type NamespaceFinder, namespaceOf, readable, type Unary } from './calls.js';
+import {
+  abandonment,
+  CallEnds,
+  type NamespaceFinder,
+  namespaceOf,
+  readable,
+  type ServiceContext,
+  type Unary,
+} from './calls.js';
 import { checkGetRevision, checkListChanges } from './history-checks.js';
-import { identify } from './identity.js';
 
 /** The handlers of HistoryService: check the request, ask the engine, answer. None of them throws. */
 export interface HistoryService {
@@ -12,12 +18,13 @@ export interface HistoryService {
   getRevision: Unary<GetRevisionRequest, PastState>;
 }
 
-export function createHistoryService(engine: NamespaceFinder, log: CallLog): HistoryService {
+export function createHistoryService(context: ServiceContext): HistoryService {
+  const { engine } = context;
   return {
-    listChanges: readHandler(engine, new CallEnds('ListChanges', log), (namespace, request, signal) =>
+    listChanges: readHandler(engine, new CallEnds('ListChanges', context), (namespace, request, signal) =>
       namespace.changes(checkListChanges(request), signal),
     ),
-    getRevision: readHandler(engine, new CallEnds('GetRevision', log), (namespace, request, signal) =>
+    getRevision: readHandler(engine, new CallEnds('GetRevision', context), (namespace, request, signal) =>
       namespace.at(checkGetRevision(request), signal),
     ),
   };
@@ -31,8 +38,8 @@ function readHandler<Request extends { readonly namespace: string }, Response>(
   return (call, callback) => {
     const signal = abandonment(call);
     const work = async (): Promise<Response> => {
+      await ends.identify(call);
       const request = readable(call.request);
-      identify(call.metadata);
       return read(namespaceOf(engine, request), request, signal);
     };
     void ends.answer(call, callback, work());

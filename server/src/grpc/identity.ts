@@ -1,19 +1,56 @@
-import type { Metadata } from '@grpc/grpc-js';
+import { X509Certificate } from 'node:crypto';
+import type { ServerHttp2Session } from 'node:http2';
+import { TLSSocket } from 'node:tls';
 
+import type { Metadata, ServerUnaryCall } from '@grpc/grpc-js';
+
+import type { Authenticator, Shown } from '../auth/authenticator.js';
+import type { Peer } from '../auth/peer-identities.js';
 import type { Identity } from '../engine/types.js';
-import { invalid } from '../errors.js';
+import { invalid, type PolicyError } from '../errors.js';
 
-/** The metadata key in which a caller names itself. Not verified. */
-export const CLIENT_KEY = 'x-policy-client';
+/** The metadata key in which a caller names itself. Not verified, and of no meaning where callers have to prove it. */
+const CLIENT_KEY = 'x-policy-client';
 
 const ANONYMOUS: Identity = { name: 'anonymous', verified: false };
 const MAX_NAME = 128;
+
+/** What there is to know of who makes a call. */
+export interface Caller extends Pick<ServerUnaryCall<unknown, unknown>, 'getAuthContext'> {
+  readonly metadata: Metadata;
+}
+
+/** Finds out who makes a call. */
+export interface Identifier {
+  /** At once where it is known. @throws PolicyError where it must be proved and is not; a promise rejects with it. */
+  identify(call: Caller): Identity | Promise<Identity>;
+  /** The name for the log. */
+  nameOf(call: Caller): string;
+  /** Ends a stream when the proof of its identity holds no more. The result says that the stream is over. */
+  hold(call: Caller, identity: Identity, end: (error: PolicyError) => void): () => void;
+}
+
+/** Callers are whom they say they are. */
+export const unverified: Identifier = {
+  identify: ({ metadata }) => claimed(metadata),
+  nameOf: ({ metadata }) => String(metadata.get(CLIENT_KEY)[0] ?? ANONYMOUS.name).slice(0, MAX_NAME),
+  hold: () => () => undefined,
+};
+
+/** Callers have to prove who they are. */
+export function createIdentifier(authenticator: Authenticator): Identifier {
+  return {
+    identify: (call) => authenticator.identify(shownBy(call)),
+    nameOf: (call) => authenticator.known(shownBy(call))?.name ?? ANONYMOUS.name,
+    hold: (call, identity, end) => authenticator.hold(shownBy(call), identity, end),
+  };
+}
 
 /**
  * The transport drops values that are not printable ASCII; such a caller is anonymous.
  * @throws PolicyError VALIDATION_FAILED for a name too long, or several.
  */
-export function identify(metadata: Metadata): Identity {
+function claimed(metadata: Metadata): Identity {
   const given = metadata.get(CLIENT_KEY);
   if (given.length === 0 || given[0] === '') return ANONYMOUS;
   const name = given[0];
@@ -22,4 +59,27 @@ export function identify(metadata: Metadata): Identity {
     throw invalid([{ field: CLIENT_KEY, description }]);
   }
   return { name, verified: false };
+}
+
+function shownBy(call: Caller): Shown {
+  return { authorization: call.metadata.get('authorization'), peer: () => peerOf(call) };
+}
+
+/**
+ * grpc-js tells the certificate of the peer, but neither those that the peer sent with it nor which connection it is, so
+ * that they are taken from inside its call. Where a later version has them elsewhere, each call is checked on its own, and
+ * after a change of authorities only by its own certificate.
+ */
+function peerOf(call: Caller): Peer | undefined {
+  const { call: inner } = call as {
+    readonly call?: { readonly stream?: { readonly session?: ServerHttp2Session } };
+  };
+  const session = inner?.stream?.session;
+  const socket = session?.socket;
+  if (session !== undefined && socket instanceof TLSSocket) {
+    const certificate = socket.authorized ? socket.getPeerX509Certificate() : undefined;
+    return certificate && { connection: session, certificate };
+  }
+  const { sslPeerCertificate } = call.getAuthContext();
+  return sslPeerCertificate && { connection: {}, certificate: new X509Certificate(sslPeerCertificate.raw) };
 }

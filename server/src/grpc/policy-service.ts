@@ -14,11 +14,17 @@ import {
   type WatchRequest,
 } from '@policystore/client/proto';
 
-import type { WriteAction, WriteOutcome, WriteRequest } from '../engine/types.js';
-import type { CallLog } from './call-log.js';
-import { abandonment, CallEnds, type NamespaceFinder, namespaceOf, readable, type Unary } from './calls.js';
+import type { Identity, WriteAction, WriteOutcome, WriteRequest } from '../engine/types.js';
+import {
+  abandonment,
+  CallEnds,
+  type NamespaceFinder,
+  namespaceOf,
+  readable,
+  type ServiceContext,
+  type Unary,
+} from './calls.js';
 import type { Unreadable } from './codecs.js';
-import { identify } from './identity.js';
 import {
   checkGet,
   checkOverride,
@@ -45,28 +51,29 @@ export interface PolicyService {
   watch: (call: ServerWritableStream<WatchRequest | Unreadable, Buffer>) => void;
 }
 
-export function createPolicyService(engine: NamespaceFinder, log: CallLog): PolicyService {
+export function createPolicyService(context: ServiceContext): PolicyService {
+  const { engine } = context;
   return {
-    get: getHandler(engine, new CallEnds('Get', log)),
-    update: writeHandler(engine, new CallEnds('Update', log), (request) => {
+    get: getHandler(engine, new CallEnds('Get', context)),
+    update: writeHandler(engine, new CallEnds('Update', context), (request) => {
       checkWrite(request);
       return { kind: 'update', policy: request.policy ?? GlobalPolicy.create() };
     }),
-    patch: writeHandler(engine, new CallEnds('Patch', log), (request) => {
+    patch: writeHandler(engine, new CallEnds('Patch', context), (request) => {
       checkWrite(request);
       return { kind: 'patch', patch: request.patch ?? PolicyPatch.create() };
     }),
-    reset: writeHandler(engine, new CallEnds('Reset', log), (request) => {
+    reset: writeHandler(engine, new CallEnds('Reset', context), (request) => {
       checkReset(request);
       return { kind: 'reset', preset: request.preset };
     }),
-    rollback: writeHandler(engine, new CallEnds('Rollback', log), checkRollback),
-    override: writeHandler(engine, new CallEnds('Override', log), checkOverride),
-    restore: writeHandler(engine, new CallEnds('Restore', log), (request) => {
+    rollback: writeHandler(engine, new CallEnds('Rollback', context), checkRollback),
+    override: writeHandler(engine, new CallEnds('Override', context), checkOverride),
+    restore: writeHandler(engine, new CallEnds('Restore', context), (request) => {
       checkWrite(request);
       return { kind: 'restore', name: request.name };
     }),
-    watch: watchHandler(engine, new CallEnds('Watch', log)),
+    watch: watchHandler(engine, new CallEnds('Watch', context)),
   };
 }
 
@@ -76,17 +83,18 @@ export function createPolicyService(engine: NamespaceFinder, log: CallLog): Poli
  */
 function getHandler(engine: NamespaceFinder, ends: CallEnds): PolicyService['get'] {
   return (call, callback) => {
-    let reply: Buffer | Promise<Buffer>;
-    try {
+    const answer = (): void => {
       const request = readable(call.request);
       const namespace = namespaceOf(engine, request);
-      reply = isUnconditional(request) ? namespace.current(request.view) : namespace.get(checkGet(request));
-    } catch (error) {
+      const reply = isUnconditional(request)
+        ? namespace.current(request.view)
+        : namespace.get(checkGet(request));
+      if (reply instanceof Promise) void ends.answer(call, callback, reply);
+      else callback(null, reply);
+    };
+    ends.identified(call, answer, (error) => {
       callback(ends.failure(call, error));
-      return;
-    }
-    if (reply instanceof Promise) void ends.answer(call, callback, reply);
-    else callback(null, reply);
+    });
   };
 }
 
@@ -98,9 +106,9 @@ function writeHandler<Request extends Write>(
   return (call, callback) => {
     const signal = abandonment(call);
     const write = async (): Promise<WriteOutcome> => {
+      const actor = await ends.identify(call);
       const request = readable(call.request);
       const { expectedVersion, requestId, reason, validateOnly } = request;
-      const actor = identify(call.metadata);
       const action = check(request);
       const conditions = { expectedVersion, requestId, reason, validateOnly };
       return namespaceOf(engine, request).write({ action, actor, ...conditions }, signal);
@@ -114,15 +122,14 @@ function watchHandler(engine: NamespaceFinder, ends: CallEnds): PolicyService['w
     const fail = (error: unknown): void => {
       call.emit('error', ends.failure(call, error));
     };
-    try {
+    const open = (identity: Identity): void => {
       const request = readable(call.request);
-      const identity = identify(call.metadata);
       const options = checkWatch(request, call.getPeer());
       const watcher = options.watcher && { ...options.watcher, identity };
       carryWatch(namespaceOf(engine, request), { ...options, ...(watcher && { watcher }) }, call, fail);
-    } catch (error) {
-      fail(error);
-    }
+      ends.hold(call, identity, fail);
+    };
+    ends.identified(call, open, fail);
   };
 }
 

@@ -9,13 +9,14 @@ import {
   type DescExtension,
 } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
-import { type handleBidiStreamingCall, type Server, status } from '@grpc/grpc-js';
+import { type handleBidiStreamingCall, type Server, type ServerDuplexStream, status } from '@grpc/grpc-js';
 
 import {
   type ServerReflectionRequest,
   type ServerReflectionResponse,
   ServerReflectionService,
 } from './gen/grpc/reflection/v1/reflection.js';
+import { CallEnds, type ServiceContext } from './calls.js';
 
 type Answer = NonNullable<ServerReflectionResponse['messageResponse']>;
 
@@ -24,12 +25,33 @@ const DESCRIPTORS = new URL('../../descriptors.binpb', import.meta.url);
 
 const METHOD = ServerReflectionService.serverReflectionInfo;
 
-/** Serves reflection v1 and v1alpha (the same messages under another package name) for `services`. */
-export function addReflection(server: Server, services: readonly string[]): void {
+/**
+ * Serves reflection v1 and v1alpha (the same messages under another package name) for `services`, to those who may know
+ * what there is.
+ */
+export function addReflection(
+  server: Server,
+  services: readonly string[],
+  context: Pick<ServiceContext, 'log' | 'identifier'>,
+): void {
+  const ends = new CallEnds('ServerReflectionInfo', context);
   const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, readFileSync(DESCRIPTORS)));
   const serverReflectionInfo: handleBidiStreamingCall<ServerReflectionRequest, ServerReflectionResponse> = (
     call,
   ) => {
+    const fail = (error: unknown): void => {
+      call.emit('error', ends.failure(call, error));
+    };
+    ends.identified(
+      call,
+      (identity) => {
+        answerEach(call);
+        ends.hold(call, identity, fail);
+      },
+      fail,
+    );
+  };
+  const answerEach = (call: ServerDuplexStream<ServerReflectionRequest, ServerReflectionResponse>): void => {
     call.on('data', (request: ServerReflectionRequest) => {
       const messageResponse = answer(registry, services, request);
       // The next question waits until this answer is on its way: a caller that only asks holds no memory.
