@@ -44,7 +44,8 @@ export interface App {
  * @throws BadSettings for a store URL or a file that cannot be used; ListenError.
  */
 export async function createApp(config: Config, log: Logger): Promise<App> {
-  const { authenticator, certificates, close: closeIdentity } = openIdentity(config, log);
+  const identity = openIdentity(config, log);
+  const { authenticator, certificates } = identity;
   const store = openStore(config);
   const closing = new AbortController();
   const isClosing = (): boolean => closing.signal.aborted;
@@ -62,7 +63,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   };
   const grpc = await createGrpcServer(context, config.grpcAddress, certificates).catch(
     async (error: unknown) => {
-      closeIdentity();
+      identity.close();
       await store.close();
       throw error;
     },
@@ -85,7 +86,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
       grpc.setServing(false);
       await engine?.close();
       await grpc.close();
-      closeIdentity();
+      identity.close();
       await store.close();
     },
   };

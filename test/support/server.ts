@@ -1,4 +1,5 @@
 import {
+  type ChannelCredentials,
   type Client,
   type ClientReadableStream,
   credentials,
@@ -42,16 +43,18 @@ export interface ServerSettings {
   readonly flags?: readonly string[];
   /** False: does not wait until the store was reached. Default true. */
   readonly ready?: boolean;
+  /** Of its own client. Default: none, nothing is encrypted. */
+  readonly credentials?: ChannelCredentials;
 }
 
 /** A server in this process on a free port, with a client of its own. */
 export async function startServer(settings: ServerSettings = {}): Promise<TestServer> {
-  const { store = 'memory:', flags = [], ready = true } = settings;
+  const { store = 'memory:', flags = [], ready = true, credentials } = settings;
   const config = readConfig(['--store', store, '--grpc-addr', '127.0.0.1:0', ...flags], 'test', false);
   const log: LogRecord[] = [];
   const stream = { write: (line: string) => void log.push(JSON.parse(line) as LogRecord) };
   const app = await createApp(config, pino({ level: 'debug', base: null }, stream));
-  const client = connect(app.grpcAddress);
+  const client = connect(app.grpcAddress, credentials);
   if (ready) await app.ready;
   return {
     address: app.grpcAddress,
@@ -102,10 +105,11 @@ export function serverProgram(
 }
 
 /** A client over a connection that it shares with nobody. */
-export function connect(address: string): PolicyServiceClient {
-  return new PolicyServiceClient(address, credentials.createInsecure(), {
-    'grpc.use_local_subchannel_pool': 1,
-  });
+export function connect(
+  address: string,
+  security: ChannelCredentials = credentials.createInsecure(),
+): PolicyServiceClient {
+  return new PolicyServiceClient(address, security, { 'grpc.use_local_subchannel_pool': 1 });
 }
 
 /** What a generated method definition says about a unary call. */
@@ -122,8 +126,7 @@ export function ask<Request, Response>(
   request: Request,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Response> {
-  const metadata = new Metadata();
-  for (const [key, value] of Object.entries(headers)) metadata.set(key, value);
+  const metadata = metadataOf(headers);
   return new Promise((resolve, reject) => {
     const { path, requestSerialize, responseDeserialize } = method;
     client.makeUnaryRequest(
@@ -139,6 +142,12 @@ export function ask<Request, Response>(
       },
     );
   });
+}
+
+export function metadataOf(headers: Readonly<Record<string, string>>): Metadata {
+  const metadata = new Metadata();
+  for (const [key, value] of Object.entries(headers)) metadata.set(key, value);
+  return metadata;
 }
 
 /** The same method, sent bytes as they are. */
@@ -201,8 +210,12 @@ export interface TestWatch {
   cancel(): void;
 }
 
-export function watch(client: PolicyServiceClient, request: Partial<WatchRequest> = {}): TestWatch {
-  const stream = client.watch({ ...EMPTY_WATCH, ...request });
+export function watch(
+  client: PolicyServiceClient,
+  request: Partial<WatchRequest> = {},
+  headers: Readonly<Record<string, string>> = {},
+): TestWatch {
+  const stream = client.watch({ ...EMPTY_WATCH, ...request }, metadataOf(headers));
   const messages = stream[Symbol.asyncIterator]() as AsyncIterator<WatchResponse>;
   return {
     stream,

@@ -48,6 +48,6 @@ function keysOf(set: unknown): readonly Record<string, unknown>[] | undefined {
     return undefined;
   const keys: readonly unknown[] = set.keys;
   return keys.every((key) => typeof key === 'object' && key !== null && 'kty' in key)
-    ? (keys as readonly Record<string, unknown>[])
+    ? (keys)
     : undefined;
 }

@@ -1,3 +1,4 @@
+import { constants } from 'node:crypto';
 import type { SecureContextOptions } from 'node:tls';
 
 import { ServerCredentials } from '@grpc/grpc-js';
@@ -28,7 +29,7 @@ export class TlsCredentials extends ServerCredentials {
   }
 }
 
-/** Sessions are resumed by tickets, whose keys are random for each context: none outlives the authorities it was given under. */
+/** Sessions are not resumed: a resumed one would come without the certificates between the client's and its authority. */
 function contextOf({ cert, key, clientCa }: Material): SecureContextOptions {
-  return { cert, key, ...(clientCa && { ca: clientCa }) };
+  return { cert, key, secureOptions: constants.SSL_OP_NO_TICKET, ...(clientCa && { ca: clientCa }) };
 }
