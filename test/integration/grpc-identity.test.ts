@@ -89,9 +89,7 @@ describe('identity over gRPC with TLS', () => {
       const token = secured.issue('msc_ai');
       await start();
       expect(await checkHealth(server.client)).to.equal('SERVING');
-      expect(await reflect(server.client).catch((error: Failure) => error.reason)).to.equal(
-        'UNAUTHENTICATED',
-      );
+      expect((await failure(reflect(server.client))).reason).to.equal('UNAUTHENTICATED');
       expect(await reflect(server.client, bearer(token))).to.include('quantumtrader.policy.v1.PolicyService');
     });
 

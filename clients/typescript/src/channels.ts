@@ -1,6 +1,5 @@
-import { type ChannelCredentials, credentials } from '@grpc/grpc-js';
-
 import { FleetServiceClient, HistoryServiceClient, PolicyServiceClient } from './proto.js';
+import { NO_SECURITY, type Security } from './security.js';
 
 const CHANNEL_OPTIONS = {
   // notices a peer that vanished without a word
@@ -55,11 +54,13 @@ interface Cursor {
 /** One channel per address, opened when first needed. Calls use one address as long as it works. */
 export class Channels implements Route {
   readonly #addresses: readonly string[];
+  readonly #security: Security;
   readonly #stubs = new Map<number, Stubs>();
   readonly #cursor: Cursor = { index: 0, next: (index) => index + 1 };
 
-  constructor(addresses: readonly string[]) {
+  constructor(addresses: readonly string[], security = NO_SECURITY) {
     this.#addresses = addresses;
+    this.#security = security;
   }
 
   get size(): number {
@@ -99,7 +100,7 @@ export class Channels implements Route {
 
   #channel(index: number, cursor: Cursor): Channel {
     const address = this.#addresses[index] ?? '';
-    const stubs = this.#stubs.get(index) ?? connect(address);
+    const stubs = this.#stubs.get(index) ?? connect(address, this.#security);
     this.#stubs.set(index, stubs);
     return {
       ...stubs,
@@ -116,17 +117,12 @@ export class Channels implements Route {
   }
 }
 
-function connect(address: string): Stubs {
-  const policy = new PolicyServiceClient(address, channelCredentials(), CHANNEL_OPTIONS);
-  const options = { channelOverride: policy.getChannel() };
+function connect(address: string, { credentials, options }: Security): Stubs {
+  const policy = new PolicyServiceClient(address, credentials, { ...CHANNEL_OPTIONS, ...options });
+  const shared = { ...options, channelOverride: policy.getChannel() };
   return {
     policy,
-    history: new HistoryServiceClient(address, channelCredentials(), options),
-    fleet: new FleetServiceClient(address, channelCredentials(), options),
+    history: new HistoryServiceClient(address, credentials, shared),
+    fleet: new FleetServiceClient(address, credentials, shared),
   };
-}
-
-/** Where transport security will be chosen. */
-function channelCredentials(): ChannelCredentials {
-  return credentials.createInsecure();
 }

@@ -55,7 +55,6 @@ import {
   readOverrideName,
   readRevision,
   readRollbackFields,
-  readToken,
 } from './read-options.js';
 import {
   type Current,
@@ -64,6 +63,7 @@ import {
   type RestoreResult,
   type WriteResult,
 } from './results.js';
+import { readSecurity } from './security.js';
 import { Session } from './session.js';
 import { systemTiming } from './timing.js';
 import { type Version } from './version.js';
@@ -108,10 +108,11 @@ export class PolicyClient implements AsyncDisposable {
     this.#namespace = readNamespace(options.namespace);
     this.#name = options.name ?? '';
     this.#deadlineMs = readDeadline(options.deadlineMs ?? 5_000);
-    const token = readToken(options.token);
-    if (token !== undefined) this.#metadata.set('authorization', `Bearer ${token}`);
+    const addresses = readAddresses(options.addresses);
+    const security = readSecurity(options, addresses);
+    if (security.token !== undefined) this.#metadata.set('authorization', `Bearer ${security.token}`);
     if (this.#name !== '') this.#metadata.set('x-policy-client', this.#name);
-    this.#channels = new Channels(readAddresses(options.addresses));
+    this.#channels = new Channels(addresses, security);
     this.#calls = new Calls({
       metadata: this.#metadata,
       channels: this.#channels,

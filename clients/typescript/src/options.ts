@@ -2,6 +2,20 @@ import { type FieldName, type PolicyOf } from './policy.js';
 import { type ChangeKind, type View } from './proto.js';
 import { type Version } from './version.js';
 
+/** Certificates or a key as PEM: the path of a file, or what is in one. */
+export type Pem = string | Uint8Array;
+
+export interface TlsOptions {
+  /** The authorities of the server's certificate. Default: those that Node knows. */
+  readonly ca?: Pem | undefined;
+  /** The certificate of this client, for servers that ask for one. Default: none. */
+  readonly cert?: Pem | undefined;
+  /** Its private key. */
+  readonly key?: Pem | undefined;
+  /** The name in the server's certificate, where that is not the host of the address. */
+  readonly serverName?: string | undefined;
+}
+
 export interface ClientOptions {
   /**
    * Where servers are, `host:port`, as a list or separated by commas. One is used as long as it works. Default:
@@ -10,8 +24,19 @@ export interface ClientOptions {
   readonly addresses?: string | readonly string[] | undefined;
   /** Default: `POLICY_NAMESPACE` in the environment, else `default`. */
   readonly namespace?: string | undefined;
-  /** Sent as a bearer token with every call. Default: `POLICY_TOKEN` in the environment, else none. */
-  readonly token?: string | undefined;
+  /**
+   * Sent as a bearer token with every call. A function is asked for it at the start of each call and stream: it answers at
+   * once what it holds. Default: `POLICY_TOKEN` in the environment, else none.
+   */
+  readonly token?: string | (() => string) | undefined;
+  /**
+   * Encrypts, and proves who the server is; its files are read once. Default: with `POLICY_TLS_CA` (and
+   * `POLICY_CLIENT_CERT` and `POLICY_CLIENT_KEY`), or `POLICY_TLS=1`, in the environment: by these. Else, and with
+   * false: nothing is encrypted.
+   */
+  readonly tls?: boolean | TlsOptions | undefined;
+  /** Sends the token unencrypted to other machines too. Default: that is refused. */
+  readonly insecureToken?: boolean | undefined;
   /** What this program is, such as `executor`: recorded with its changes. */
   readonly name?: string | undefined;
   /** How long a call may take, retries included, in milliseconds. Default 5,000. Watches have no deadline. */
@@ -179,9 +204,12 @@ export const OPTIONS = {
     addresses: true,
     namespace: true,
     token: true,
+    tls: true,
+    insecureToken: true,
     name: true,
     deadlineMs: true,
   }),
+  tls: names<TlsOptions>({ ca: true, cert: true, key: true, serverName: true }),
   get: names<GetOptions>({ view: true, ifVersionNot: true, minVersion: true, fresh: true, ...CALL }),
   write: names<WriteOptions>(WRITE),
   rollback: names<RollbackOptions>({ fields: true, ...WRITE }),

@@ -142,10 +142,6 @@ export function readNamespace(option: string | undefined): string {
   return option ?? nonEmpty(process.env['POLICY_NAMESPACE']) ?? 'default';
 }
 
-export function readToken(option: string | undefined): string | undefined {
-  return nonEmpty(option ?? process.env['POLICY_TOKEN']);
-}
-
 function nonEmpty(text: string | undefined): string | undefined {
   return text === '' ? undefined : text;
 }

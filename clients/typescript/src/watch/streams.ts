@@ -143,7 +143,7 @@ export class Streams {
           this.#failure = new PolicyStoreError('DATA_LOSS', `the stream has a gap: ${error.message}`);
           this.#gaps += 1;
           if (isFirst) unfit = true;
-        } else if (!(error instanceof PolicyStoreError) || FINAL.has(error.code)) {
+        } else if (!(error instanceof PolicyStoreError) || isFinal(error, isFirst)) {
           throw error;
         } else {
           this.#failure = error;
@@ -200,4 +200,9 @@ export class Streams {
       clearTimeout(timer);
     };
   }
+}
+
+/** A stream that was let in may be again, where its token has been renewed meanwhile. */
+function isFinal({ code, reason }: PolicyStoreError, refused: boolean): boolean {
+  return FINAL.has(code) && (refused || reason !== 'CREDENTIAL_EXPIRED');
 }
