@@ -11,6 +11,7 @@ import { ListenError } from './grpc/grpc-server.js';
 import { routeTransportLog } from './grpc/transport-log.js';
 import { createLog } from './log.js';
 import { StoreUnusable } from './store/store.js';
+import { runTokenCommand } from './token-command.js';
 import { callingOf, welcome } from './welcome.js';
 
 const FAILED = 1;
@@ -106,9 +107,21 @@ function die(log: Logger, error: unknown): never {
   process.exit(error instanceof BadSettings ? BAD_SETTINGS : FAILED);
 }
 
-const config = readSettings();
-const log = createLog(config.log);
-routeTransportLog(log);
-process.on('uncaughtException', (error) => die(log, error));
-process.on('unhandledRejection', (error) => die(log, error));
-run(config, log).catch((error: unknown) => die(log, error));
+function serve(): void {
+  const config = readSettings();
+  const log = createLog(config.log);
+  routeTransportLog(log);
+  process.on('uncaughtException', (error) => die(log, error));
+  process.on('unhandledRejection', (error) => die(log, error));
+  run(config, log).catch((error: unknown) => die(log, error));
+}
+
+const [command, ...rest] = process.argv.slice(2);
+if (command === 'token') {
+  process.exitCode = runTokenCommand(rest, {
+    out: (text) => process.stdout.write(text),
+    err: (text) => process.stderr.write(text),
+  });
+} else {
+  serve();
+}

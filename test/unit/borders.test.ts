@@ -62,6 +62,11 @@ const forbidden: [file: string, code: string, rule: string][] = [
   ['server/src/grpc/x.ts', `export * from 'libsql';`, PACKAGES],
   ['server/src/grpc/x.ts', `export * from 'pg';`, PACKAGES],
 
+  ['server/src/auth/x.ts', `export * from '../grpc/identity.js';`, PATHS],
+  ['server/src/auth/x.ts', `export * from '../engine/engine.js';`, PATHS],
+  ['server/src/auth/x.ts', `export * from '@grpc/grpc-js';`, PACKAGES],
+  ['server/src/tls/x.ts', `export * from '../auth/authenticator.js';`, PATHS],
+
   ['server/src/main.ts', `export * from './store/memory/memory-store.js';`, PATHS],
   ['server/src/config/x.ts', `export * from '../store/memory/memory-store.js';`, PATHS],
 
@@ -78,6 +83,8 @@ const allowed: [file: string, code: string][] = [
   ['server/src/engine/x.ts', `export * from '../domain/policy.js'; export * from '../store/store.js';`],
   ['server/src/engine/x.ts', `export * from '../errors.js';`],
   ['server/src/grpc/x.ts', `export * from '../engine/types.js'; export * from '@grpc/grpc-js';`],
+  ['server/src/grpc/x.ts', `export * from '../auth/authenticator.js';`],
+  ['server/src/auth/x.ts', `export * from '../tls/trust.js'; export * from 'jose';`],
   ['server/src/config/x.ts', `export type { LogBounds } from '../store/store.js';`],
   ['server/src/app.ts', `export * from './store/store.js'; export * from './store/memory/memory-store.js';`],
   ['clients/typescript/src/x.ts', `export * from './proto.js'; export * from '@grpc/grpc-js';`],

@@ -47,7 +47,5 @@ function keysOf(set: unknown): readonly Record<string, unknown>[] | undefined {
   if (typeof set !== 'object' || set === null || !('keys' in set) || !Array.isArray(set.keys))
     return undefined;
   const keys: readonly unknown[] = set.keys;
-  return keys.every((key) => typeof key === 'object' && key !== null && 'kty' in key)
-    ? (keys)
-    : undefined;
+  return keys.every((key) => typeof key === 'object' && key !== null && 'kty' in key) ? keys : undefined;
 }

@@ -258,7 +258,8 @@ function createProgram(version: string): Command {
     .helpOption('-h, --help', 'print this help')
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(withoutValue(text)) })
-    .configureHelp({ helpWidth: 110 });
+    .configureHelp({ helpWidth: 110 })
+    .addHelpText('after', '\nBearer tokens are made by: policy-server token create --help');
   for (const name of SETTING_NAMES) program.addOption(option(SETTINGS[name]));
   return program;
 }

@@ -38,7 +38,8 @@ export function parseLogAge(text: string): number | undefined {
   return ms;
 }
 
-function parseDuration(text: string, example: string): number {
+/** @returns milliseconds */
+export function parseDuration(text: string, example: string): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text);
   const unit = DURATION_UNITS[match?.[2] ?? ''];
   if (match === null || unit === undefined) throw new BadValue(`is no duration; write it like ${example}`);
