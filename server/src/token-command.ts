@@ -10,8 +10,8 @@ const MAX_EXPIRES_MS = 36_500 * 86_400_000;
 
 /** Where a command writes. */
 export interface Output {
-  out(text: string): void;
-  err(text: string): void;
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
 }
 
 /**

@@ -9,6 +9,7 @@ import {
   PolicyPatch,
   type PolicyServiceClient,
   PolicyServiceService as methods,
+  WaitAppliedRequest,
 } from '@policystore/client/proto';
 import { expect } from 'chai';
 
@@ -19,8 +20,11 @@ import {
 import { createAuthority } from '../support/certificates.js';
 import { closeAfterEach } from '../support/closing.js';
 import { checkHealth } from '../support/health.js';
+import { until } from '../support/process.js';
+import { rejection } from '../support/rejection.js';
 import { bearer, secure, type Secured } from '../support/secured.js';
 import { ask, connect, failure, metadataOf, startServer, type TestServer, watch } from '../support/server.js';
+import { startProxy } from '../support/tcp-proxy.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 
 const patch = { ...PatchRequest.create(), patch: { ...PolicyPatch.create(), maxPositions: 3 } };
@@ -189,6 +193,31 @@ describe('identity over gRPC with TLS', () => {
         await secured.channel({ cn: 'executor', dns: ['x.example, URI:spiffe://firm/operator'] }),
       );
       expect(await writeAs(sly)).to.deep.equal({ actor: 'executor', verified: true });
+    });
+
+    it('may go while a call waits, and the server goes on', async () => {
+      await start();
+      const proxy = keep(await startProxy({ port: Number(server.address.split(':')[1]) }), (each) =>
+        each.close(),
+      );
+      const security = await secured.channel({ cn: 'operator' });
+      const leaving = keep(connect(`127.0.0.1:${proxy.port}`, security), (each) => {
+        each.close();
+      });
+      const { version } = await get(leaving);
+      const selector = { components: ['nobody'], instances: [] };
+      const waits = ask(leaving, fleet.waitApplied, {
+        ...WaitAppliedRequest.create(),
+        version: { epoch: version!.epoch, revision: version!.revision + 1 },
+        selector,
+        timeout: { seconds: 60, nanos: 0 },
+      });
+      // Answered after the call above has come.
+      await get(leaving);
+      proxy.cut();
+      await rejection(waits, Error);
+      await until(async () => server.log.some(({ msg }) => msg.includes('WaitApplied abandoned')));
+      expect(await checkHealth(server.client)).to.equal('SERVING');
     });
 
     it('is not needed by who has a token, and does not help who has a bad one', async () => {

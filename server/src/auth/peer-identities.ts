@@ -9,8 +9,8 @@ import { expired, unauthenticated } from './refusals.js';
 export interface Peer {
   /** The same for all calls of one connection, and for no others. */
   readonly connection: object;
-  /** Its own certificate, with those that it sent for its issuers. */
-  readonly certificate: X509Certificate;
+  /** Its own certificate, with those that it sent for its issuers: reading it costs more than the rest of a call. */
+  readonly certificate: () => X509Certificate | undefined;
 }
 
 /** An identity, under the authorities that vouched for it. */
@@ -33,7 +33,7 @@ export class PeerIdentities {
    * @throws PolicyError UNAUTHENTICATED where it names no identity, CREDENTIAL_EXPIRED.
    */
   identify({ connection, certificate }: Peer): Identity | undefined {
-    const identity = this.known(connection) ?? this.#find(connection, certificate);
+    const identity = this.known(connection) ?? this.#find(connection, certificate());
     if (identity?.expiresAt !== undefined && identity.expiresAt <= Date.now()) throw expired();
     return identity;
   }
@@ -44,9 +44,9 @@ export class PeerIdentities {
     return found?.under === this.#authorities() ? found.identity : undefined;
   }
 
-  #find(connection: object, certificate: X509Certificate): Identity | undefined {
+  #find(connection: object, certificate: X509Certificate | undefined): Identity | undefined {
     const under = this.#authorities();
-    if (!isIssuedBy(certificate, under)) return undefined;
+    if (certificate === undefined || !isIssuedBy(certificate, under)) return undefined;
     const expiresAt = Date.parse(certificate.validTo);
     const identity = { name: nameIn(certificate), verified: true, expiresAt };
     this.#found.set(connection, { identity, under });

@@ -67,19 +67,25 @@ function shownBy(call: Caller): Shown {
 
 /**
  * grpc-js tells the certificate of the peer, but neither those that the peer sent with it nor which connection it is, so
- * that they are taken from inside its call. Where a later version has them elsewhere, each call is checked on its own, and
- * after a change of authorities only by its own certificate.
+ * that they are taken from inside its call. Where a later version has them elsewhere, each call is checked on its own, by
+ * the certificate of the peer alone.
  */
 function peerOf(call: Caller): Peer | undefined {
   const { call: inner } = call as {
     readonly call?: { readonly stream?: { readonly session?: ServerHttp2Session } };
   };
   const session = inner?.stream?.session;
-  const socket = session?.socket;
-  if (session !== undefined && socket instanceof TLSSocket) {
-    const certificate = socket.authorized ? socket.getPeerX509Certificate() : undefined;
-    return certificate && { connection: session, certificate };
+  if (session !== undefined) {
+    // Of a connection that is gone, whatever is asked throws.
+    const socket = session.destroyed ? undefined : session.socket;
+    if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
+    return { connection: session, certificate: () => socket.getPeerX509Certificate() };
   }
   const { sslPeerCertificate } = call.getAuthContext();
-  return sslPeerCertificate && { connection: {}, certificate: new X509Certificate(sslPeerCertificate.raw) };
+  return (
+    sslPeerCertificate && {
+      connection: {},
+      certificate: () => new X509Certificate(sslPeerCertificate.raw),
+    }
+  );
 }
