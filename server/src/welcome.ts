@@ -14,32 +14,38 @@ export interface Commands {
 export interface Calling {
   readonly address: string;
   readonly encrypted: boolean;
-  /** Whether callers have to prove who they are. */
-  readonly authenticates: boolean;
+  /** By what callers prove who they are. Undefined: they need not. */
+  readonly proof: 'token' | 'certificate' | undefined;
 }
 
-export function callingOf(
-  { tls, authenticates }: Pick<Config, 'tls' | 'authenticates'>,
-  address: string,
-): Calling {
-  return { address, encrypted: tls !== undefined, authenticates };
+export function callingOf({ tls, auth }: Pick<Config, 'tls' | 'auth'>, address: string): Calling {
+  const takesTokens = auth.tokensPath !== undefined || auth.jwt !== undefined;
+  const proof = takesTokens ? 'token' : auth.certificates ? 'certificate' : undefined;
+  return { address, encrypted: tls !== undefined, proof };
 }
 
-/** What a shell is told of the caller: variables that the clients read as well, so that no command holds a secret. */
-const AUTHORIZATION = `-H "authorization: Bearer $POLICY_TOKEN"`;
-const AUTHORITY = '"$POLICY_TLS_CA"';
+/** By variables that our clients read as well, so that no command holds a secret; `dash` begins a flag. */
+function proofFlags(proof: Calling['proof'], dash: string): string {
+  switch (proof) {
+    case 'token':
+      return '-H "authorization: Bearer $POLICY_TOKEN" ';
+    case 'certificate':
+      return `${dash}cert "$POLICY_CLIENT_CERT" ${dash}key "$POLICY_CLIENT_KEY" `;
+    case undefined:
+      return '';
+  }
+}
 
-export function commandsFor({ address, encrypted, authenticates }: Calling): Commands {
+export function commandsFor({ address, encrypted, proof }: Calling): Commands {
   const target = reachable(address);
-  const proof = authenticates ? `${AUTHORIZATION} ` : '';
-  const buf = `npx buf curl --protocol grpc ${encrypted ? `--cacert ${AUTHORITY}` : '--http2-prior-knowledge'} ${proof}`;
   const origin = `${encrypted ? 'https' : 'http'}://${target}`;
+  const security = encrypted ? '--cacert "$POLICY_TLS_CA"' : '--http2-prior-knowledge';
+  const buf = `npx buf curl --protocol grpc ${security} ${proofFlags(proof, '--')}`;
+  const grpcurl = `grpcurl ${encrypted ? '-cacert "$POLICY_TLS_CA"' : '-plaintext'} ${proofFlags(proof, '-')}`;
   return {
     buf: (method, request) => `${buf}-d '${JSON.stringify(request)}' ${origin}/${pathOf(method)}`,
     bufList: `${buf}--list-methods ${origin}`,
-    grpcurl: (method, request) =>
-      `grpcurl ${encrypted ? `-cacert ${AUTHORITY}` : '-plaintext'} ${proof}-d '${JSON.stringify(request)}' ` +
-      `${target} ${pathOf(method)}`,
+    grpcurl: (method, request) => `${grpcurl}-d '${JSON.stringify(request)}' ${target} ${pathOf(method)}`,
   };
 }
 
@@ -51,8 +57,7 @@ export function welcome(calling: Calling, namespaces: readonly string[]): string
   return [
     '',
     `PolicyStore serves gRPC on ${calling.address}`,
-    ...(calling.encrypted ? ['POLICY_TLS_CA is the file of the authority that issued its certificate.'] : []),
-    ...(calling.authenticates ? ['POLICY_TOKEN is a token: policy-server token create --help'] : []),
+    ...variablesFor(calling),
     '',
     'In this directory: read the policy, watch it in a second terminal (Ctrl-C ends it), change it in a third:',
     '',
@@ -84,4 +89,16 @@ function pathOf(method: string): string {
 
 function reachable(address: string): string {
   return address.replace(/^(0\.0\.0\.0|\[::\])(?=:)/, '127.0.0.1');
+}
+
+function variablesFor({ encrypted, proof }: Calling): readonly string[] {
+  const files = {
+    token: 'POLICY_TOKEN must hold a token: policy-server token create --help',
+    certificate:
+      'POLICY_CLIENT_CERT and POLICY_CLIENT_KEY must be the files of a client certificate and its key',
+  };
+  return [
+    encrypted ? ['POLICY_TLS_CA must be the file of the authority of its certificate'] : [],
+    proof === undefined ? [] : [files[proof]],
+  ].flat();
 }
