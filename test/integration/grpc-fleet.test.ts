@@ -198,8 +198,21 @@ describe('the fleet over gRPC', () => {
       expect(renewal!.version).to.deep.equal(member.version);
       expect(renewal!.validFor!.seconds).to.be.within(5, 10);
     }
-    stream.write({ acknowledgement: { ...said, watcherId: 'unknown' } });
-    expect(await failure(answers.next())).to.include({ code: status.NOT_FOUND, reason: 'WATCHER_UNKNOWN' });
+    // What is said of a stop is answered after all could say it, and before the stream ends.
+    const stopped = await stop(server.client);
+    await until(async () => member.version.revision === stopped.revision);
+    stream.write({ acknowledgement: { ...said, version: stopped } });
+    const answer = (await answers.next()).value as AcknowledgeEachResponse;
+    expect(answer.renewal!.version).to.deep.equal(stopped);
+    stream.write({ acknowledgement: { ...said, version: stopped } });
+    stream.end();
+    expect((await answers.next()).done).to.equal(false);
+    expect((await answers.next()).done).to.equal(true);
+
+    const other = client.acknowledgeEach();
+    other.write({ acknowledgement: { ...said, watcherId: 'unknown' } });
+    const refused = (other as AsyncIterable<AcknowledgeEachResponse>)[Symbol.asyncIterator]();
+    expect(await failure(refused.next())).to.include({ code: status.NOT_FOUND, reason: 'WATCHER_UNKNOWN' });
 
     const empty = client.acknowledgeEach();
     empty.write({ acknowledgement: undefined });

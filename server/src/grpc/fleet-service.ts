@@ -16,6 +16,7 @@ import { abandonment, CallEnds, type NamespaceFinder, namespaceOf, readable, typ
 import type { Unreadable } from './codecs.js';
 import { checkAcknowledge, checkListWatchers, checkWaitApplied } from './fleet-checks.js';
 import { identify } from './identity.js';
+import { Later } from './later.js';
 
 /** The handlers of FleetService: check the request, ask the engine, answer. None of them throws. */
 export interface FleetService {
@@ -37,11 +38,14 @@ export function createFleetService(engine: NamespaceFinder, log: CallLog): Fleet
   };
 }
 
+/** A change to a thousand watchers brings a thousand of them at once: no promise, and no line in the log. */
 function acknowledgeHandler(engine: NamespaceFinder, ends: CallEnds): FleetService['acknowledge'] {
   return (call, callback) => {
     let response: AcknowledgeResponse;
     try {
-      response = acknowledge(engine, readable(call.request), identify(call.metadata));
+      const request = readable(call.request);
+      const identity = identify(call.metadata);
+      response = namespaceOf(engine, request).acknowledge({ ...checkAcknowledge(request), identity });
     } catch (error) {
       callback(ends.failure(call, error));
       return;
@@ -50,12 +54,20 @@ function acknowledgeHandler(engine: NamespaceFinder, ends: CallEnds): FleetServi
   };
 }
 
-/** Who does not read the answers is not read either. */
+/**
+ * Who does not read the answers is not read either. While a stop goes out, the answers wait until all could say that they
+ * have it, for they only renew leases.
+ */
 function acknowledgeEachHandler(engine: NamespaceFinder, ends: CallEnds): FleetService['acknowledgeEach'] {
+  const later = new Later();
   return (call) => {
+    let isOver = false;
     const fail = (error: unknown): void => {
-      call.removeAllListeners('data');
+      isOver = true;
       call.emit('error', ends.failure(call, error));
+    };
+    const answer = (renewal: AcknowledgeResponse): void => {
+      if (!isOver && !call.write({ renewal })) call.pause();
     };
     let identity: Identity;
     try {
@@ -65,28 +77,28 @@ function acknowledgeEachHandler(engine: NamespaceFinder, ends: CallEnds): FleetS
       return;
     }
     call.on('data', (message: AcknowledgeEachRequest | Unreadable) => {
-      let renewal: AcknowledgeResponse;
+      if (isOver) return;
       try {
         const { acknowledgement = AcknowledgeRequest.create() } = readable(message);
-        renewal = acknowledge(engine, acknowledgement, identity);
+        const namespace = namespaceOf(engine, acknowledgement);
+        const renewal = namespace.acknowledge({ ...checkAcknowledge(acknowledgement), identity });
+        if (namespace.isStopping) {
+          later.add(() => {
+            answer(renewal);
+          });
+        } else answer(renewal);
       } catch (error) {
         fail(error);
-        return;
       }
-      if (!call.write({ renewal })) call.pause();
     });
     call.on('drain', () => call.resume());
-    call.on('end', () => call.end());
+    call.on('cancelled', () => (isOver = true));
+    call.on('end', () => {
+      later.add(() => {
+        if (!isOver) call.end();
+      });
+    });
   };
-}
-
-/** A change to a thousand watchers brings a thousand of them at once: no promise, and no line in the log. */
-function acknowledge(
-  engine: NamespaceFinder,
-  request: AcknowledgeRequest,
-  identity: Identity,
-): AcknowledgeResponse {
-  return namespaceOf(engine, request).acknowledge({ ...checkAcknowledge(request), identity });
 }
 
 function listHandler(engine: NamespaceFinder, ends: CallEnds): FleetService['listWatchers'] {
