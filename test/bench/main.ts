@@ -12,6 +12,7 @@ import { measureWithH2load } from './parts/h2load.js';
 import { measureLive } from './parts/live.js';
 import { measurePatch } from './parts/patch.js';
 import { measureRankings } from './parts/rankings.js';
+import { measureReceipt } from './parts/receipt.js';
 import { measureReplicas } from './parts/replicas.js';
 import { measureStop } from './parts/stop.js';
 import { describeMachine, machine } from './report/machine.js';
@@ -26,6 +27,7 @@ const PARTS = [
   measureFanOut,
   measureLive,
   measureStop,
+  measureReceipt,
   measureRankings,
   measureGates,
   measureEtcd,

@@ -1,6 +1,8 @@
-import { type Client, status } from '@grpc/grpc-js';
+import { type Client, credentials, status } from '@grpc/grpc-js';
 import {
+  type AcknowledgeEachResponse,
   AcknowledgeRequest,
+  FleetServiceClient,
   FleetServiceService,
   MemberState,
   OverrideRequest,
@@ -179,6 +181,43 @@ describe('the fleet over gRPC', () => {
       watcher: { component: 'replica', instance: '', acknowledges: true },
     });
     expect((await failure(imposter.next())).fields).to.deep.equal(['watcher.component']);
+  });
+
+  it('answers one acknowledgement after the other on one stream, and ends it with what it refuses', async () => {
+    const server = await serve();
+    const member = await join(server.address, 'one', { answers: false });
+    const client = keep(new FleetServiceClient(server.address, credentials.createInsecure()), (it) => {
+      it.close();
+    });
+    const said = { ...AcknowledgeRequest.create(), watcherId: member.id, version: member.version };
+    const stream = client.acknowledgeEach();
+    const answers = (stream as AsyncIterable<AcknowledgeEachResponse>)[Symbol.asyncIterator]();
+    for (let i = 0; i < 2; i += 1) {
+      stream.write({ acknowledgement: said });
+      const { renewal } = (await answers.next()).value as AcknowledgeEachResponse;
+      expect(renewal!.version).to.deep.equal(member.version);
+      expect(renewal!.validFor!.seconds).to.be.within(5, 10);
+    }
+    // What is said of a stop is answered after all could say it, and before the stream ends.
+    const stopped = await stop(server.client);
+    await until(async () => member.version.revision === stopped.revision);
+    stream.write({ acknowledgement: { ...said, version: stopped } });
+    const answer = (await answers.next()).value as AcknowledgeEachResponse;
+    expect(answer.renewal!.version).to.deep.equal(stopped);
+    stream.write({ acknowledgement: { ...said, version: stopped } });
+    stream.end();
+    expect((await answers.next()).done).to.equal(false);
+    expect((await answers.next()).done).to.equal(true);
+
+    const other = client.acknowledgeEach();
+    other.write({ acknowledgement: { ...said, watcherId: 'unknown' } });
+    const refused = (other as AsyncIterable<AcknowledgeEachResponse>)[Symbol.asyncIterator]();
+    expect(await failure(refused.next())).to.include({ code: status.NOT_FOUND, reason: 'WATCHER_UNKNOWN' });
+
+    const empty = client.acknowledgeEach();
+    empty.write({ acknowledgement: undefined });
+    const nothing = (empty as AsyncIterable<AcknowledgeEachResponse>)[Symbol.asyncIterator]();
+    expect((await failure(nothing.next())).fields).to.deep.equal(['watcher_id', 'version']);
   });
 
   it('takes nothing for a watcher from another client', async () => {

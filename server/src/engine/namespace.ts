@@ -134,6 +134,10 @@ export class ServedNamespace implements Namespace {
     return this.#fleet.acknowledge(acknowledgement);
   }
 
+  get isStopping(): boolean {
+    return this.#fleet.isStopping;
+  }
+
   watchers(query: FleetQuery): Promise<ListWatchersResponse> {
     return this.#fleet.list(query);
   }

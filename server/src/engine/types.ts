@@ -202,6 +202,8 @@ export interface Namespace {
   watch(options: WatchOptions, sink: WatchSink): Watcher;
   /** Takes what a watcher makes of what it was sent, and renews its lease: at once, since a change has a thousand of them. */
   acknowledge(acknowledgement: Acknowledgement): AcknowledgeResponse;
+  /** Whether a stop or a restore is on its way to the watchers: what is no part of its receipt can wait a moment. */
+  readonly isStopping: boolean;
   /** Who watches and serves, here and elsewhere. */
   watchers(query: FleetQuery): Promise<ListWatchersResponse>;
   /** Settles as soon as nobody is pending, or the time is over. An abort ends it. */

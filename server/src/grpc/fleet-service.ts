@@ -1,10 +1,13 @@
-import type {
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import {
+  type AcknowledgeEachRequest,
+  type AcknowledgeEachResponse,
   AcknowledgeRequest,
-  AcknowledgeResponse,
-  ListWatchersRequest,
-  ListWatchersResponse,
-  WaitAppliedRequest,
-  WaitAppliedResponse,
+  type AcknowledgeResponse,
+  type ListWatchersRequest,
+  type ListWatchersResponse,
+  type WaitAppliedRequest,
+  type WaitAppliedResponse,
 } from '@policystore/client/proto';
 
 import type { Identity } from '../engine/types.js';
@@ -17,19 +20,25 @@ import {
   type ServiceContext,
   type Unary,
 } from './calls.js';
+import type { Unreadable } from './codecs.js';
 import { checkAcknowledge, checkListWatchers, checkWaitApplied } from './fleet-checks.js';
+import { Later } from './later.js';
 
 /** The handlers of FleetService: check the request, ask the engine, answer. None of them throws. */
 export interface FleetService {
   acknowledge: Unary<AcknowledgeRequest, AcknowledgeResponse>;
+  acknowledgeEach: (call: Acknowledging) => void;
   listWatchers: Unary<ListWatchersRequest, ListWatchersResponse>;
   waitApplied: Unary<WaitAppliedRequest, WaitAppliedResponse>;
 }
+
+type Acknowledging = ServerDuplexStream<AcknowledgeEachRequest | Unreadable, AcknowledgeEachResponse>;
 
 export function createFleetService(context: ServiceContext): FleetService {
   const { engine } = context;
   return {
     acknowledge: acknowledgeHandler(engine, new CallEnds('Acknowledge', context)),
+    acknowledgeEach: acknowledgeEachHandler(engine, new CallEnds('AcknowledgeEach', context)),
     listWatchers: listHandler(engine, new CallEnds('ListWatchers', context)),
     // It waits as long as it was told to.
     waitApplied: waitHandler(engine, new CallEnds('WaitApplied', context, { slowMs: Infinity })),
@@ -47,6 +56,50 @@ function acknowledgeHandler(engine: NamespaceFinder, ends: CallEnds): FleetServi
     ends.identified(call, acknowledge, (error) => {
       callback(ends.failure(call, error));
     });
+  };
+}
+
+/**
+ * Who does not read the answers is not read either. While a stop goes out, the answers wait until all could say that they
+ * have it, for they only renew leases.
+ */
+function acknowledgeEachHandler(engine: NamespaceFinder, ends: CallEnds): FleetService['acknowledgeEach'] {
+  const later = new Later();
+  return (call) => {
+    let isOver = false;
+    const fail = (error: unknown): void => {
+      isOver = true;
+      call.emit('error', ends.failure(call, error));
+    };
+    const answer = (renewal: AcknowledgeResponse): void => {
+      if (!isOver && !call.write({ renewal })) call.pause();
+    };
+    const take = (identity: Identity): void => {
+      ends.hold(call, identity, fail);
+      call.on('data', (message: AcknowledgeEachRequest | Unreadable) => {
+        if (isOver) return;
+        try {
+          const { acknowledgement = AcknowledgeRequest.create() } = readable(message);
+          const namespace = namespaceOf(engine, acknowledgement);
+          const renewal = namespace.acknowledge({ ...checkAcknowledge(acknowledgement), identity });
+          if (namespace.isStopping) {
+            later.add(() => {
+              answer(renewal);
+            });
+          } else answer(renewal);
+        } catch (error) {
+          fail(error);
+        }
+      });
+      call.on('drain', () => call.resume());
+      call.on('end', () => {
+        later.add(() => {
+          if (!isOver) call.end();
+        });
+      });
+    };
+    call.on('cancelled', () => (isOver = true));
+    ends.identified(call, take, fail);
   };
 }
 

@@ -9,17 +9,18 @@ import type { ClientKind, ClientNews, OpenClients } from './client-messages.js';
 /** More would only take turns on a small machine. */
 const PROCESSES = 2;
 
-/** Clients of the library at one server, in processes of their own. */
+/** Clients of the library, in processes of their own. Each begins at one of the servers, and goes on to the others. */
 export class ClientProcesses {
   readonly #processes: readonly ChildProcess[];
   readonly #clients: number[];
   /** Rejects when a client fails or a process ends: nothing can be measured then. */
   readonly #failed: Promise<never>;
 
-  constructor(kind: ClientKind, { port }: ServerProcess) {
+  constructor(kind: ClientKind, servers: readonly ServerProcess[], processes = PROCESSES) {
     const program = fileURLToPath(new URL('clients.ts', import.meta.url));
-    this.#processes = Array.from({ length: PROCESSES }, () =>
-      fork(program, [kind, `127.0.0.1:${port}`], {
+    const addresses = servers.map(({ port }) => `127.0.0.1:${port}`).join(',');
+    this.#processes = Array.from({ length: processes }, () =>
+      fork(program, [kind, addresses], {
         execArgv: ['--import=tsx'],
         serialization: 'advanced',
       }),
@@ -45,7 +46,7 @@ export class ClientProcesses {
   /** Opens as many as lack; resolves when all of them follow the policy. */
   async grow(clients: number): Promise<void> {
     const opening = this.#processes.map(async (process, i) => {
-      const wanted = Math.floor((clients + i) / PROCESSES);
+      const wanted = Math.floor((clients + i) / this.#processes.length);
       const command: OpenClients = { count: wanted - (this.#clients[i] ?? 0) };
       const opened = this.#news(process);
       process.send(command);

@@ -1,5 +1,5 @@
 // A process with clients of the library, each with a connection of its own: `fork`ed by the benchmark, which tells it how
-// many to open and hears from it when all of them have had a change. Arguments: what kind, the address.
+// many to open and hears from it when all of them have had a change. Arguments: what kind, the addresses with commas between.
 import { PolicyClient, type Version } from '@policystore/client';
 
 import { type ClientKind, type ClientNews, machineMs, type OpenClients } from './client-messages.js';

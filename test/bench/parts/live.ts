@@ -95,7 +95,7 @@ class Audience {
   static async gather(stage: Stage, kind: ClientKind): Promise<Audience> {
     const redis = await stage.start(startRedis({ appendonly: true, fsync: 'always' }));
     const server = await stage.start(startPolicyServer(redis.url, policyWith(20)));
-    const clients = await stage.start(Promise.resolve(new ClientProcesses(kind, server)));
+    const clients = await stage.start(Promise.resolve(new ClientProcesses(kind, [server])));
     const audience = new Audience(server, clients);
     return stage.start(Promise.resolve(audience));
   }

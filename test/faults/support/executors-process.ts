@@ -12,6 +12,9 @@ import { ENTRY, type ExecutorsSettings, type Line, now } from './executors.js';
 
 const { namespace, executors, lookMs } = JSON.parse(process.argv[2] ?? '') as ExecutorsSettings;
 
+/** What was found and not printed yet. */
+const lines: string[] = [];
+
 class Executor {
   readonly #instance: string;
   readonly #live: LivePolicy;
@@ -34,7 +37,7 @@ class Executor {
       const denials = reasons.map(({ code }) => code);
       const [instance, lastAt] = [this.#instance, this.#at];
       const line: Line = { instance, at, lastAt, version: formatVersion(version), denials };
-      process.stdout.write(`${JSON.stringify(line)}\n`);
+      lines.push(JSON.stringify(line));
     }
     this.#at = at;
   }
@@ -43,4 +46,5 @@ class Executor {
 const all = executors.map(({ instance, addresses }) => new Executor(instance, addresses));
 setInterval(() => {
   for (const each of all) each.look();
+  if (lines.length > 0) process.stdout.write(`${lines.splice(0).join('\n')}\n`);
 }, lookMs);

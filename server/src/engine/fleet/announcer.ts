@@ -5,7 +5,7 @@ import type { EngineLog } from '../engine-log.js';
 import { BEAT_MS, SILENCE_MS } from './timing.js';
 
 /** How long news gather while watchers are still at it, in milliseconds: after an override or a restore, and else. */
-const GATHER_MS = { stop: 20, else: 250 };
+const GATHER_MS = { stop: 50, else: 250 };
 /** The shortest time between two words, in milliseconds, when all watchers have dealt with a change that is no stop. */
 const PAUSE_MS = 100;
 /** How long a stop that not all have dealt with is urgent, in milliseconds. */

@@ -29,9 +29,11 @@ import { encodeSummary } from './summary.js';
 import { Waiter } from './waiter.js';
 
 /** How often the others are asked while somebody waits for them, in milliseconds: soon, later, and in vain. */
-const POLL_MS = { first: 10, later: 100, failing: 250 };
+const POLL_MS = { first: 2, later: 100, failing: 250 };
 /** How many milliseconds later is. */
 const LATER_MS = 1000;
+/** For how long after a stop or a restore its receipt comes before what can wait, in milliseconds. */
+const STOPPING_MS = 50;
 /** How long a call waits at most for what the others say, in milliseconds. */
 const LOOK_MS = 250;
 
@@ -61,6 +63,7 @@ export class Fleet {
   /** Who has not dealt with all that this replica holds. */
   readonly #behind: FirstBehind<LocalWatcher>;
   #inForce: unknown;
+  #stopAt = -Infinity;
   #cancelPoll: (() => void) | undefined;
   #isPolling = false;
   #closed = false;
@@ -125,6 +128,11 @@ export class Fleet {
     }
     const { version, tradingState } = replica;
     return { version, validFor: duration(validForMs), tradingState };
+  }
+
+  /** Whether a stop or a restore is on its way to the watchers, and somebody may wait for its receipt. */
+  get isStopping(): boolean {
+    return this.#options.clock.now() - this.#stopAt < STOPPING_MS;
   }
 
   /** Who is there. Others are as they said last, where the store does not answer soon. */
@@ -206,6 +214,7 @@ export class Fleet {
     this.#rollCall.changed();
     const isStop = this.#inForce !== undefined && this.#inForce !== replica.inForce;
     this.#inForce = replica.inForce;
+    if (isStop) this.#stopAt = this.#options.clock.now();
     this.#behind.restart();
     this.#spans.update(replica);
     for (const { goal } of this.#waiters) goal.update(replica);
@@ -215,8 +224,8 @@ export class Fleet {
 
   #progressed(): void {
     if (this.#closed) return;
-    this.#announcer.changed();
     this.#settle();
+    this.#announcer.changed();
   }
 
   #settle(): void {
@@ -272,6 +281,12 @@ export class Fleet {
     return this.#closed;
   }
 
+  /** What the others say helps nobody who waits for a watcher here, and can wait as well. */
+  #isReadingDue(): boolean {
+    const isLate = this.#options.clock.now() - this.#others.readAt >= POLL_MS.later;
+    return isLate || Array.from(this.#waiters).some((waiter) => !waiter.waitsHere);
+  }
+
   /** One reading for all who wait, as long as somebody does. */
   #poll(isAnswered = true): void {
     if (this.#isPolling || this.#waiters.size === 0 || this.#closed) return;
@@ -280,7 +295,8 @@ export class Fleet {
     const pause = clock.now() - newest < LATER_MS ? POLL_MS.first : POLL_MS.later;
     this.#isPolling = true;
     this.#cancelPoll = clock.after(isAnswered ? pause : POLL_MS.failing, () => {
-      void this.#others.read().then((isAnswered) => {
+      const reading = this.#isReadingDue() ? this.#others.read() : Promise.resolve(true);
+      void reading.then((isAnswered) => {
         this.#isPolling = false;
         this.#settle();
         this.#poll(isAnswered);

@@ -90,6 +90,11 @@ export class Others {
     }
   }
 
+  /** When the store last answered, on the monotonic clock. */
+  get readAt(): number {
+    return this.#readAt;
+  }
+
   /** How often the store was read: what they said is the same until it is read again. */
   get readings(): number {
     return this.#readings;

@@ -54,9 +54,14 @@ export class Waiter {
     this.#hasBegun = true;
   }
 
+  /** Whether a watcher of this replica is waited for. */
+  get waitsHere(): boolean {
+    return this.#behind.find() !== undefined;
+  }
+
   /** Whether nobody is waited for any more. */
   get isDone(): boolean {
-    return this.#hasBegun && this.#behind.find() === undefined && !this.#isElsewhereBehind();
+    return this.#hasBegun && !this.waitsHere && !this.#isElsewhereBehind();
   }
 
   end(): void {
