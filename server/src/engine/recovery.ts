@@ -173,6 +173,7 @@ function haltOverride(now: number): Override {
     since: timestamp(now),
     until: undefined,
     pending: false,
+    earlierActors: [],
   };
 }
 

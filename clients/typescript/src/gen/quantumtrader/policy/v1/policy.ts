@@ -314,7 +314,7 @@ export interface Override {
     | undefined;
   /** reason says why. Never empty. */
   reason: string;
-  /** actor is who imposed it. */
+  /** actor is who imposed it, or re-issued it last. */
   actor: string;
   /** since is when it came into force, by the store's clock as the replica that took it knew it. */
   since:
@@ -332,6 +332,11 @@ export interface Override {
    * and it ends with this one.
    */
   pending: boolean;
+  /**
+   * earlier_actors are the others who imposed it, each once, in order: it was re-issued. Of more than 16 the newest. Mostly
+   * empty. Whose own it is depends on all of them.
+   */
+  earlierActors: string[];
 }
 
 /** OverridesChange is what a change did to the overrides: those that it touched, and only those. */
@@ -1598,7 +1603,16 @@ export const Limits: MessageFns<Limits> = {
 };
 
 function createBaseOverride(): Override {
-  return { name: "", limits: undefined, reason: "", actor: "", since: undefined, until: undefined, pending: false };
+  return {
+    name: "",
+    limits: undefined,
+    reason: "",
+    actor: "",
+    since: undefined,
+    until: undefined,
+    pending: false,
+    earlierActors: [],
+  };
 }
 
 export const Override: MessageFns<Override> = {
@@ -1623,6 +1637,9 @@ export const Override: MessageFns<Override> = {
     }
     if (message.pending !== false) {
       writer.uint32(56).bool(message.pending);
+    }
+    for (const v of message.earlierActors) {
+      writer.uint32(74).string(v!);
     }
     return writer;
   },
@@ -1696,6 +1713,14 @@ export const Override: MessageFns<Override> = {
             message.pending = reader.bool();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.earlierActors.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1726,6 +1751,7 @@ export const Override: MessageFns<Override> = {
       ? Timestamp.fromPartial(object.until)
       : undefined;
     message.pending = object.pending ?? false;
+    message.earlierActors = object.earlierActors?.map((e) => e) || [];
     return message;
   },
 };
