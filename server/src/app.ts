@@ -4,11 +4,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 
 import { BadSettings, type Config } from './config/config.js';
-import { createEngine, unknownNamespace } from './engine/engine.js';
+import { type FileAccess, nobody, openAccessFile } from './access-file.js';
+import { createAccess, openAccess } from './engine/access/access.js';
+import { admitted, permit } from './engine/access/admit.js';
+import { createEngine } from './engine/engine.js';
 import type { EngineLog } from './engine/engine-log.js';
 import type { Engine } from './engine/types.js';
 import { notReached } from './errors.js';
 import { createCallLog } from './grpc/call-log.js';
+import type { Served } from './grpc/calls.js';
 import { createGrpcServer } from './grpc/grpc-server.js';
 import { createEngineLog } from './log-engine.js';
 import { createMemoryStore } from './store/memory/memory-store.js';
@@ -42,18 +46,25 @@ export interface App {
  * @throws BadSettings for a store URL that cannot be used; ListenError.
  */
 export async function createApp(config: Config, log: Logger): Promise<App> {
+  const access = openAccessOf(config, log);
   const store = openStore(config);
   const closing = new AbortController();
   const isClosing = (): boolean => closing.signal.aborted;
   let engine: Engine | undefined;
-  const served = {
-    namespace(name: string) {
-      if (engine !== undefined) return engine.namespace(name);
-      throw config.namespaces.includes(name) ? notReached() : unknownNamespace(name, config.namespaces);
+  const unserved = new Map(config.namespaces.map((name) => [name, {}]));
+  const served: Served = {
+    permit(identity, right) {
+      permit(access, identity, right);
+    },
+    namespace(name, identity, right) {
+      if (engine !== undefined) return engine.namespace(name, identity, right);
+      admitted(unserved, access, { name, identity, right });
+      throw notReached();
     },
   };
   const grpc = await createGrpcServer(served, config.grpcAddress, createCallLog(log)).catch(
     async (error: unknown) => {
+      access.close();
       await store.close();
       throw error;
     },
@@ -63,7 +74,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     await reachStore(store, log, closing.signal);
     if (isClosing()) return;
     const replica = { id: randomBytes(6).toString('hex'), address: grpc.address };
-    engine = createEngine({ ...config, store, replica, log: engineLog(config, grpc.address, log) });
+    engine = createEngine({ ...config, store, replica, access, log: engineLog(config, grpc.address, log) });
     await engine.ready;
     if (!isClosing()) grpc.setServing(true);
   }
@@ -75,10 +86,30 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
       closing.abort();
       grpc.setServing(false);
       await engine?.close();
+      access.close();
       await grpc.close();
       await store.close();
     },
   };
+}
+
+/** Who may do what; an open file is looked at until it is closed. */
+function openAccessOf({ accessPath, authenticates }: Config, log: Logger): FileAccess {
+  const close = (): void => undefined;
+  if (accessPath === undefined && !authenticates) return { ...openAccess, close };
+  if (accessPath === undefined) {
+    log.warn(
+      'nobody may do anything: callers prove who they are, and no access file says what they may do. ' +
+        'Write one and set POLICY_ACCESS (--access)',
+    );
+    return { ...createAccess(nobody()), close };
+  }
+  try {
+    return openAccessFile(accessPath, log);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new BadSettings([`POLICY_ACCESS (--access): ${message}`]);
+  }
 }
 
 function openStore({ store: { scheme, text }, logBounds, leaseMs }: Config): PolicyStore {

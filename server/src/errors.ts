@@ -7,6 +7,7 @@ export const ERRORS = {
   VALIDATION_FAILED: { grpc: status.INVALID_ARGUMENT, http: 422 },
   MALFORMED_REQUEST: { grpc: status.INVALID_ARGUMENT, http: 400 },
   REQUEST_ID_REUSED: { grpc: status.INVALID_ARGUMENT, http: 422 },
+  PERMISSION_DENIED: { grpc: status.PERMISSION_DENIED, http: 403 },
   NAMESPACE_UNKNOWN: { grpc: status.NOT_FOUND, http: 404 },
   PAGE_TOKEN_INVALID: { grpc: status.INVALID_ARGUMENT, http: 400 },
   REVISION_UNKNOWN: { grpc: status.NOT_FOUND, http: 404 },
@@ -34,17 +35,25 @@ export class PolicyError extends Error {
   override readonly name = 'PolicyError';
   readonly reason: ErrorReason;
   readonly violations: readonly Violation[];
+  /** Facts for programs, by name. */
+  readonly metadata: Readonly<Record<string, string>>;
   /** When trying again makes sense, in milliseconds. Unset: the same call will fail again. */
   readonly retryAfterMs: number | undefined;
 
   constructor(
     reason: ErrorReason,
     message: string,
-    details: { violations?: readonly Violation[]; retryAfterMs?: number; cause?: unknown } = {},
+    details: {
+      violations?: readonly Violation[];
+      metadata?: Readonly<Record<string, string>>;
+      retryAfterMs?: number;
+      cause?: unknown;
+    } = {},
   ) {
     super(message, { cause: details.cause });
     this.reason = reason;
     this.violations = details.violations ?? [];
+    this.metadata = details.metadata ?? {};
     this.retryAfterMs = details.retryAfterMs;
   }
 }

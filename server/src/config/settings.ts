@@ -13,6 +13,7 @@ export interface Setting {
 
 const STORE = 'Store:';
 const NETWORK = 'Network:';
+const ACCESS = 'Access:';
 const POLICY = 'Policy:';
 const LOGGING = 'Logging:';
 const DEFAULTS = 'Defaults for Reset, for scalars absent in an Update, and for a new namespace:';
@@ -75,6 +76,14 @@ const TABLE = {
     description:
       'allow an address that others can reach, without encryption and identities (env: POLICY_INSECURE=1)',
     fallback: '0',
+  },
+  access: {
+    env: 'POLICY_ACCESS',
+    flag: '--access',
+    placeholder: '<file>',
+    group: ACCESS,
+    description:
+      'who may do what: a YAML or JSON file of roles and identities, read again when it changes; needs authentication',
   },
   namespaces: {
     env: 'POLICY_NAMESPACES',

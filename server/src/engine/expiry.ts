@@ -71,7 +71,7 @@ export class Expiry {
         journal.replica.overrides.filter(isOver).map(({ name }) =>
           writer.write({
             action: { kind: 'expire', name },
-            actor: { name: SYSTEM },
+            actor: { name: SYSTEM, verified: true },
             requestId: '',
             reason: 'its time is over',
             validateOnly: false,

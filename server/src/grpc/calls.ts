@@ -1,6 +1,7 @@
 import type { Metadata, sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
 
-import type { Engine, Namespace } from '../engine/types.js';
+import type { NamespaceRight } from '../domain/access/rights.js';
+import type { Engine, Identity, Namespace } from '../engine/types.js';
 import type { CallFacts, CallLog } from './call-log.js';
 import { Unreadable } from './codecs.js';
 import { toPolicyError, toStatus, type FailureStatus } from './error-status.js';
@@ -36,9 +37,17 @@ export function abandonment(call: Pick<ServerUnaryCall<unknown, unknown>, 'on'>)
 /** The part of an engine that calls need. */
 export type NamespaceFinder = Pick<Engine, 'namespace'>;
 
-/** @throws PolicyError NAMESPACE_UNKNOWN */
-export function namespaceOf(engine: NamespaceFinder, request: { readonly namespace: string }): Namespace {
-  return engine.namespace(request.namespace === '' ? 'default' : request.namespace);
+/** What the calls of a server are made to. */
+export type Served = Pick<Engine, 'namespace' | 'permit'>;
+
+/** @throws PolicyError PERMISSION_DENIED, NAMESPACE_UNKNOWN */
+export function namespaceOf(
+  engine: NamespaceFinder,
+  request: { readonly namespace: string },
+  identity: Identity,
+  right: NamespaceRight = 'read',
+): Namespace {
+  return engine.namespace(request.namespace === '' ? 'default' : request.namespace, identity, right);
 }
 
 /** @throws PolicyError where the request could not be decoded. */

@@ -35,7 +35,8 @@ function acknowledgeHandler(engine: NamespaceFinder, ends: CallEnds): FleetServi
     try {
       const request = readable(call.request);
       const identity = identify(call.metadata);
-      response = namespaceOf(engine, request).acknowledge({ ...checkAcknowledge(request), identity });
+      const namespace = namespaceOf(engine, request, identity);
+      response = namespace.acknowledge({ ...checkAcknowledge(request), identity });
     } catch (error) {
       callback(ends.failure(call, error));
       return;
@@ -48,8 +49,8 @@ function listHandler(engine: NamespaceFinder, ends: CallEnds): FleetService['lis
   return (call, callback) => {
     const list = async (): Promise<ListWatchersResponse> => {
       const request = readable(call.request);
-      identify(call.metadata);
-      return namespaceOf(engine, request).watchers(checkListWatchers(request));
+      const namespace = namespaceOf(engine, request, identify(call.metadata), 'fleet');
+      return namespace.watchers(checkListWatchers(request));
     };
     void ends.answer(call, callback, list());
   };
@@ -60,8 +61,8 @@ function waitHandler(engine: NamespaceFinder, ends: CallEnds): FleetService['wai
     const signal = abandonment(call);
     const wait = async (): Promise<WaitAppliedResponse> => {
       const request = readable(call.request);
-      identify(call.metadata);
-      return namespaceOf(engine, request).waitApplied(checkWaitApplied(request), signal);
+      const namespace = namespaceOf(engine, request, identify(call.metadata), 'fleet');
+      return namespace.waitApplied(checkWaitApplied(request), signal);
     };
     void ends.answer(call, callback, wait());
   };

@@ -4,7 +4,7 @@ import { Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 
 import type { CallLog } from './call-log.js';
-import type { NamespaceFinder } from './calls.js';
+import type { Served } from './calls.js';
 import { fleetServiceMethods, historyServiceMethods, policyServiceMethods } from './codecs.js';
 import { createFleetService } from './fleet-service.js';
 import { createHistoryService } from './history-service.js';
@@ -54,22 +54,18 @@ export class ListenError extends Error {
 }
 
 /** @throws ListenError */
-export async function createGrpcServer(
-  engine: NamespaceFinder,
-  address: string,
-  log: CallLog,
-): Promise<GrpcServer> {
+export async function createGrpcServer(served: Served, address: string, log: CallLog): Promise<GrpcServer> {
   const server = new Server(SERVER_OPTIONS);
-  server.addService(policyServiceMethods, { ...createPolicyService(engine, log) });
-  server.addService(historyServiceMethods, { ...createHistoryService(engine, log) });
-  server.addService(fleetServiceMethods, { ...createFleetService(engine, log) });
+  server.addService(policyServiceMethods, { ...createPolicyService(served, log) });
+  server.addService(historyServiceMethods, { ...createHistoryService(served, log) });
+  server.addService(fleetServiceMethods, { ...createFleetService(served, log) });
   const health = new HealthImplementation();
   const setServing = (serving: boolean): void => {
     for (const name of ['', ...OWN_SERVICES]) health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
   };
   setServing(false);
   health.addToServer(server);
-  addReflection(server, SERVICES);
+  addReflection(server, SERVICES, served, log);
   const port = await bind(server, address);
   return {
     address: address.replace(/:\d+$/, `:${port}`),

@@ -32,8 +32,8 @@ function readHandler<Request extends { readonly namespace: string }, Response>(
     const signal = abandonment(call);
     const work = async (): Promise<Response> => {
       const request = readable(call.request);
-      identify(call.metadata);
-      return read(namespaceOf(engine, request), request, signal);
+      const namespace = namespaceOf(engine, request, identify(call.metadata), 'history');
+      return read(namespace, request, signal);
     };
     void ends.answer(call, callback, work());
   };

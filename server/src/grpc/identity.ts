@@ -6,7 +6,7 @@ import { invalid } from '../errors.js';
 /** The metadata key in which a caller names itself. Not verified. */
 export const CLIENT_KEY = 'x-policy-client';
 
-const ANONYMOUS: Identity = { name: 'anonymous' };
+const ANONYMOUS: Identity = { name: 'anonymous', verified: false };
 const MAX_NAME = 128;
 
 /**
@@ -21,5 +21,5 @@ export function identify(metadata: Metadata): Identity {
     const description = 'must be one name of at most 128 printable ASCII characters';
     throw invalid([{ field: CLIENT_KEY, description }]);
   }
-  return { name };
+  return { name, verified: false };
 }

@@ -79,7 +79,7 @@ function getHandler(engine: NamespaceFinder, ends: CallEnds): PolicyService['get
     let reply: Buffer | Promise<Buffer>;
     try {
       const request = readable(call.request);
-      const namespace = namespaceOf(engine, request);
+      const namespace = namespaceOf(engine, request, identify(call.metadata));
       reply = isUnconditional(request) ? namespace.current(request.view) : namespace.get(checkGet(request));
     } catch (error) {
       callback(ends.failure(call, error));
@@ -103,7 +103,7 @@ function writeHandler<Request extends Write>(
       const actor = identify(call.metadata);
       const action = check(request);
       const conditions = { expectedVersion, requestId, reason, validateOnly };
-      return namespaceOf(engine, request).write({ action, actor, ...conditions }, signal);
+      return namespaceOf(engine, request, actor).write({ action, actor, ...conditions }, signal);
     };
     void ends.answer(call, callback, write());
   };
@@ -119,7 +119,8 @@ function watchHandler(engine: NamespaceFinder, ends: CallEnds): PolicyService['w
       const identity = identify(call.metadata);
       const options = checkWatch(request, call.getPeer());
       const watcher = options.watcher && { ...options.watcher, identity };
-      carryWatch(namespaceOf(engine, request), { ...options, ...(watcher && { watcher }) }, call, fail);
+      const namespace = namespaceOf(engine, request, identity);
+      carryWatch(namespace, { ...options, identity, ...(watcher && { watcher }) }, call, fail);
     } catch (error) {
       fail(error);
     }

@@ -17,6 +17,10 @@ import {
   ServerReflectionService,
 } from './gen/grpc/reflection/v1/reflection.js';
 
+import type { CallLog } from './call-log.js';
+import { CallEnds, type Served } from './calls.js';
+import { identify } from './identity.js';
+
 type Answer = NonNullable<ServerReflectionResponse['messageResponse']>;
 
 /** A descriptor set of every proto that this server speaks, made by `buf build --as-file-descriptor-set`. */
@@ -25,12 +29,27 @@ const DESCRIPTORS = new URL('../../descriptors.binpb', import.meta.url);
 const METHOD = ServerReflectionService.serverReflectionInfo;
 
 /** Serves reflection v1 and v1alpha (the same messages under another package name) for `services`. */
-export function addReflection(server: Server, services: readonly string[]): void {
+export function addReflection(
+  server: Server,
+  services: readonly string[],
+  served: Pick<Served, 'permit'>,
+  log: CallLog,
+): void {
+  const ends = new CallEnds('ServerReflectionInfo', log);
   const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, readFileSync(DESCRIPTORS)));
   const serverReflectionInfo: handleBidiStreamingCall<ServerReflectionRequest, ServerReflectionResponse> = (
     call,
   ) => {
+    let refused = false;
     call.on('data', (request: ServerReflectionRequest) => {
+      if (refused) return;
+      try {
+        served.permit(identify(call.metadata), 'reflection');
+      } catch (error) {
+        refused = true;
+        call.emit('error', ends.failure(call, error));
+        return;
+      }
       const messageResponse = answer(registry, services, request);
       // The next question waits until this answer is on its way: a caller that only asks holds no memory.
       if (!call.write({ validHost: request.host, originalRequest: request, messageResponse })) {
@@ -39,7 +58,7 @@ export function addReflection(server: Server, services: readonly string[]): void
       }
     });
     call.on('end', () => {
-      call.end();
+      if (!refused) call.end();
     });
   };
   for (const version of ['v1', 'v1alpha']) {

@@ -12,7 +12,7 @@ export interface Refused {
   /** What is not allowed, in words: the end of "you may not". */
   readonly what: string;
   /** Whether these rights would allow it. */
-  allows(rights: Rights): boolean;
+  readonly allows: (rights: Rights) => boolean;
 }
 
 /** Of the fields that a change of the base really changed, those that it may not change like that. */
