@@ -40,14 +40,17 @@ export interface ServerSettings {
   readonly store?: string;
   /** More flags, such as `['--namespaces', 'a,b']`. */
   readonly flags?: readonly string[];
+  /** The path of an access file. The names that callers give count as proved, so that nothing but rights is at work. */
+  readonly access?: string;
   /** False: does not wait until the store was reached. Default true. */
   readonly ready?: boolean;
 }
 
 /** A server in this process on a free port, with a client of its own. */
 export async function startServer(settings: ServerSettings = {}): Promise<TestServer> {
-  const { store = 'memory:', flags = [], ready = true } = settings;
-  const config = readConfig(['--store', store, '--grpc-addr', '127.0.0.1:0', ...flags], 'test', false);
+  const { store = 'memory:', flags = [], access, ready = true } = settings;
+  const given = readConfig(['--store', store, '--grpc-addr', '127.0.0.1:0', ...flags], 'test', false);
+  const config = access === undefined ? given : { ...given, authenticates: true, accessPath: access };
   const log: LogRecord[] = [];
   const stream = { write: (line: string) => void log.push(JSON.parse(line) as LogRecord) };
   const app = await createApp(config, pino({ level: 'debug', base: null }, stream));
