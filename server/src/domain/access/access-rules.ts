@@ -32,6 +32,9 @@ interface Entry {
   readonly anywhere: Rights;
 }
 
+/** How many names that only a pattern or nothing stands for are remembered: tokens may bring ever new ones. */
+const MAX_REMEMBERED = 10_000;
+
 const NOTHING: Entry = { named: new Map(), elsewhere: NO_RIGHTS, anywhere: NO_RIGHTS };
 
 /**
@@ -50,8 +53,15 @@ export function createAccessRules(
     else exact.set(name, entry);
   }
   patterns.sort((a, b) => b.prefix.length - a.prefix.length);
-  const find = (name: string): Entry =>
-    exact.get(name) ?? patterns.find(({ prefix }) => name.startsWith(prefix))?.entry ?? NOTHING;
+  const remembered = new Map<string, Entry>();
+  const find = (name: string): Entry => {
+    const known = exact.get(name) ?? remembered.get(name);
+    if (known !== undefined) return known;
+    const entry = patterns.find(({ prefix }) => name.startsWith(prefix))?.entry ?? NOTHING;
+    if (remembered.size >= MAX_REMEMBERED) remembered.clear();
+    remembered.set(name, entry);
+    return entry;
+  };
   return {
     rightsOf(identity, namespace) {
       const { named, elsewhere } = find(identity);
