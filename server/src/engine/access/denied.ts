@@ -5,8 +5,8 @@ import { PolicyError } from '../../errors.js';
 import type { Identity } from '../types.js';
 import type { Access } from './access.js';
 
-/** How many roles an error names at one place. */
-const MAX_ROLES = 12;
+/** Of the names of roles at one place, so that a refusal of every field stays small enough for its call. */
+const MAX_ROLES_TEXT = 160;
 
 /** Who is refused, and where; without a namespace, at the server as a whole. */
 export interface Place {
@@ -60,7 +60,13 @@ function rolesText(roles: readonly string[]): string {
   return `roles that may: ${listed(roles, ', ')}`;
 }
 
+/** As many of the names as fit, whole, and how many there are besides. */
 function listed(roles: readonly string[], separator = ','): string {
-  const more = roles.length - MAX_ROLES;
-  return [...roles.slice(0, MAX_ROLES), ...(more > 0 ? [`… ${String(more)} more`] : [])].join(separator);
+  let fitting = 0;
+  for (let size = 0; fitting < roles.length; fitting += 1) {
+    size += (roles[fitting]?.length ?? 0) + separator.length;
+    if (size > MAX_ROLES_TEXT) break;
+  }
+  const more = roles.length - fitting;
+  return [...roles.slice(0, fitting), ...(more > 0 ? [`… ${String(more)} more`] : [])].join(separator);
 }
