@@ -4,14 +4,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 
 import { BadSettings, type Config } from './config/config.js';
-import { createEngine, unknownNamespace } from './engine/engine.js';
+import { admitted, permit } from './engine/access/admit.js';
+import { createEngine } from './engine/engine.js';
 import type { EngineLog } from './engine/engine-log.js';
 import type { Engine } from './engine/types.js';
 import { notReached } from './errors.js';
 import { createCallLog } from './grpc/call-log.js';
+import type { Served } from './grpc/calls.js';
 import { createGrpcServer } from './grpc/grpc-server.js';
 import { createIdentifier, unverified } from './grpc/identity.js';
 import { createEngineLog } from './log-engine.js';
+import { openAccessRules } from './open-access.js';
 import { openIdentity } from './open-identity.js';
 import { createMemoryStore } from './store/memory/memory-store.js';
 import { createPostgresStore } from './store/postgres/store.js';
@@ -46,14 +49,20 @@ export interface App {
 export async function createApp(config: Config, log: Logger): Promise<App> {
   const identity = openIdentity(config, log);
   const { authenticator, certificates } = identity;
+  const access = openAccessRules(config, log);
   const store = openStore(config);
   const closing = new AbortController();
   const isClosing = (): boolean => closing.signal.aborted;
   let engine: Engine | undefined;
-  const served = {
-    namespace(name: string) {
-      if (engine !== undefined) return engine.namespace(name);
-      throw config.namespaces.includes(name) ? notReached() : unknownNamespace(name, config.namespaces);
+  const unserved = new Map(config.namespaces.map((name) => [name, {}]));
+  const served: Served = {
+    permit(identity, right) {
+      permit(access, identity, right);
+    },
+    namespace(name, identity, right) {
+      if (engine !== undefined) return engine.namespace(name, identity, right);
+      admitted(unserved, access, { name, identity, right });
+      throw notReached();
     },
   };
   const context = {
@@ -63,6 +72,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   };
   const grpc = await createGrpcServer(context, config.grpcAddress, certificates).catch(
     async (error: unknown) => {
+      access.close();
       identity.close();
       await store.close();
       throw error;
@@ -73,7 +83,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     await reachStore(store, log, closing.signal);
     if (isClosing()) return;
     const replica = { id: randomBytes(6).toString('hex'), address: grpc.address };
-    engine = createEngine({ ...config, store, replica, log: engineLog(config, grpc.address, log) });
+    engine = createEngine({ ...config, store, replica, access, log: engineLog(config, grpc.address, log) });
     await engine.ready;
     if (!isClosing()) grpc.setServing(true);
   }
@@ -85,6 +95,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
       closing.abort();
       grpc.setServing(false);
       await engine?.close();
+      access.close();
       await grpc.close();
       identity.close();
       await store.close();

@@ -10,6 +10,7 @@ export const ERRORS = {
   CREDENTIAL_EXPIRED: { grpc: status.UNAUTHENTICATED, http: 401 },
   KEYS_UNAVAILABLE: { grpc: status.UNAVAILABLE, http: 503 },
   REQUEST_ID_REUSED: { grpc: status.INVALID_ARGUMENT, http: 422 },
+  PERMISSION_DENIED: { grpc: status.PERMISSION_DENIED, http: 403 },
   NAMESPACE_UNKNOWN: { grpc: status.NOT_FOUND, http: 404 },
   PAGE_TOKEN_INVALID: { grpc: status.INVALID_ARGUMENT, http: 400 },
   REVISION_UNKNOWN: { grpc: status.NOT_FOUND, http: 404 },
@@ -37,17 +38,25 @@ export class PolicyError extends Error {
   override readonly name = 'PolicyError';
   readonly reason: ErrorReason;
   readonly violations: readonly Violation[];
+  /** Facts for programs, by name. */
+  readonly metadata: Readonly<Record<string, string>>;
   /** When trying again makes sense, in milliseconds. Unset: the same call will fail again. */
   readonly retryAfterMs: number | undefined;
 
   constructor(
     reason: ErrorReason,
     message: string,
-    details: { violations?: readonly Violation[]; retryAfterMs?: number; cause?: unknown } = {},
+    details: {
+      violations?: readonly Violation[];
+      metadata?: Readonly<Record<string, string>>;
+      retryAfterMs?: number;
+      cause?: unknown;
+    } = {},
   ) {
     super(message, { cause: details.cause });
     this.reason = reason;
     this.violations = details.violations ?? [];
+    this.metadata = details.metadata ?? {};
     this.retryAfterMs = details.retryAfterMs;
   }
 }

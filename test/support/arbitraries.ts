@@ -218,6 +218,7 @@ export const arbOverride: fc.Arbitrary<Override> = fc.record({
   since: arbTimestamp,
   until: fc.option(arbTimestamp, { nil: undefined }),
   pending: fc.constant(false),
+  earlierActors: fc.uniqueArray(arbName, { maxLength: 2 }),
 });
 
 /** In force together: each name once, in the order of the names. */

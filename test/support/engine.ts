@@ -15,6 +15,7 @@ import {
 } from '@policystore/client/proto';
 import { expect } from 'chai';
 
+import { type Access, unrestrictedAccess } from '../../server/src/engine/access/access.js';
 import { type Clock, systemClock } from '../../server/src/clock.js';
 import { apply, copyPolicy, emptyPatch } from '../../server/src/domain/patch/patch.js';
 import type { FieldName, JsonObject, Policy } from '../../server/src/domain/policy.js';
@@ -27,6 +28,7 @@ import type {
   Engine,
   Expected,
   GetQuery,
+  Identity,
   Namespace,
   OverrideAction,
   Watcher,
@@ -54,6 +56,8 @@ export interface EngineSetup {
   /** Default: `replica` and a number of its own. */
   readonly replica?: string;
   readonly expected?: readonly Expected[];
+  /** Default: everybody may do everything. */
+  readonly access?: Access;
   /** False: returns before the store was reached. */
   readonly ready?: boolean;
 }
@@ -102,11 +106,19 @@ export interface TestEngine {
 
 export type WriteParts = Partial<Omit<WriteRequest, 'action' | 'actor'>> & { readonly actor?: string };
 
+/** Who asks where a test says nobody. */
+export const OPERATOR: Identity = { name: 'tester', verified: true };
+
 let replicas = 0;
 
 export async function startEngine(setup: EngineSetup = {}): Promise<TestEngine> {
   const { clock = systemClock, leaseMs = 10_000, initial = presetPolicy('default'), ready = true } = setup;
-  const { olderStore = 'heal', replica = `replica-${String(++replicas)}`, expected = [] } = setup;
+  const {
+    olderStore = 'heal',
+    replica = `replica-${String(++replicas)}`,
+    expected = [],
+    access = unrestrictedAccess,
+  } = setup;
   const store = setup.store ?? createMemoryStore(ROOMY, clock);
   const log: LogLine[] = [];
   const engine = createEngine({
@@ -119,10 +131,11 @@ export async function startEngine(setup: EngineSetup = {}): Promise<TestEngine> 
     olderStore,
     replica: { id: replica, address: `${replica}:50051` },
     expected,
+    access,
     log: recordInto(log),
   });
   if (ready) await engine.ready;
-  const namespace = engine.namespace('default');
+  const namespace = engine.namespace('default', OPERATOR, 'read');
   const readers: Reader[] = [];
 
   function write(action: WriteAction, parts: WriteParts = {}, signal?: AbortSignal): Promise<WriteOutcome> {
@@ -167,7 +180,7 @@ export async function startEngine(setup: EngineSetup = {}): Promise<TestEngine> 
       reader.takesMore = takesMore;
       readers.push(reader);
       reader.watcher = namespace.watch(
-        { delivery: Delivery.PATCHES, fields: [], heartbeatMs: 5000, ...options },
+        { delivery: Delivery.PATCHES, fields: [], heartbeatMs: 5000, identity: OPERATOR, ...options },
         reader,
       );
       return reader;

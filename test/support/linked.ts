@@ -23,7 +23,7 @@ export interface Replica {
 export function useLinked(): (
   count?: number,
   bounds?: LogBounds,
-  setup?: Pick<EngineSetup, 'expected'>,
+  setup?: Pick<EngineSetup, 'expected' | 'access'>,
 ) => Promise<Linked> {
   const started: Linked[] = [];
   afterEach(async () => {

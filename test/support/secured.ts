@@ -14,13 +14,16 @@ export function replaceFile(path: string, text: string): void {
   renameSync(`${path}.new`, path);
 }
 
-/** Files of certificates and tokens, and those who hold what fits them. */
+/** By which everybody may do everything. */
+export const ALL_OPERATORS = `identities: { '*': { roles: [operator] } }\n`;
+
+/** Files of certificates, tokens and rights, and those who hold what fits them. */
 export interface Secured {
   /** Of the server's certificate. */
   readonly authority: Authority;
   /** Of the clients'. */
   readonly clients: Authority;
-  readonly files: Readonly<Record<'cert' | 'key' | 'clientCa' | 'tokens', string>>;
+  readonly files: Readonly<Record<'cert' | 'key' | 'clientCa' | 'tokens' | 'access', string>>;
   /** A new token, which the file of tokens has from now on. */
   issue(name: string, expiresAt?: number): string;
   /** Takes a token away. */
@@ -40,6 +43,7 @@ export async function secure(directory: string): Promise<Secured> {
     key: join(directory, 'server.key'),
     clientCa: join(directory, 'clients.pem'),
     tokens: join(directory, 'tokens'),
+    access: join(directory, 'access.yaml'),
   };
   const lines = new Map<string, string>();
   const writeTokens = (): void => {
@@ -52,6 +56,7 @@ export async function secure(directory: string): Promise<Secured> {
   replaceCertificate(await authority.issue({ cn: 'policystore' }));
   replaceFile(files.clientCa, clients.cert);
   writeTokens();
+  replaceFile(files.access, ALL_OPERATORS);
 
   const channel = async (subject?: Subject, issuer = clients): Promise<ChannelCredentials> => {
     const own = subject && (await issuer.issue(subject));
@@ -82,7 +87,7 @@ export async function secure(directory: string): Promise<Secured> {
         credentials: await channel(),
         flags: [
           ...['--tls-cert', files.cert, '--tls-key', files.key],
-          ...['--tls-client-ca', files.clientCa, '--tokens', files.tokens],
+          ...['--tls-client-ca', files.clientCa, '--tokens', files.tokens, '--access', files.access],
           ...flags,
         ],
         ...settings,

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 
+import { parseAccess } from '../domain/access/access-file.js';
 import type { Defaults } from '../domain/defaults.js';
 import { parseInitial } from '../domain/initial.js';
 import type { Policy } from '../domain/policy.js';
@@ -50,6 +51,8 @@ export interface Config {
   readonly expected: readonly { readonly component: string; readonly count: number }[];
   readonly defaults: Defaults;
   readonly initial: Policy;
+  /** The file that says who may do what, which can be used. Undefined: there is none. */
+  readonly accessPath: string | undefined;
   readonly log: LogOptions;
   /** The settings in effect as text, by environment name, without secrets. */
   readonly effective: Readonly<Record<string, string>>;
@@ -102,6 +105,7 @@ export function readConfig(argv: readonly string[], version: string, isTerminal:
   const level = read('logLevel', oneOf(LOG_LEVELS));
   const format = read('logFormat', oneOf(LOG_FORMATS));
   const defaults = readDefaults(read);
+  const accessPath = read('access', (text) => readAccess(text, authenticates));
   const initial = read('initial', (text) => readInitial(text, defaults ?? presets.default));
   if (
     problems.length > 0 ||
@@ -117,6 +121,7 @@ export function readConfig(argv: readonly string[], version: string, isTerminal:
     level === undefined ||
     format === undefined ||
     defaults === undefined ||
+    accessPath === undefined ||
     initial === undefined
   ) {
     throw new BadSettings(problems);
@@ -135,6 +140,7 @@ export function readConfig(argv: readonly string[], version: string, isTerminal:
     expected,
     defaults,
     initial,
+    accessPath: accessPath === '' ? undefined : accessPath,
     log: { level, format },
     effective: effectiveSettings(texts),
     creationSettings: CREATION_SETTINGS.filter((name) => given[name] !== undefined).map(
@@ -189,6 +195,23 @@ function readInitial(text: string, defaults: Defaults): Policy {
   } catch (error) {
     const known = PRESET_NAMES.join(', ');
     throw new BadValue(`is neither a preset (${known}) nor a usable YAML or JSON file: ${messageOf(error)}`);
+  }
+}
+
+/** Read once more when the server opens it; what is wrong with it is told with all that is wrong. */
+function readAccess(path: string, authenticates: boolean): string {
+  if (path === '') return path;
+  if (!authenticates) {
+    throw new BadValue(
+      'says what identities may do, but no caller has to prove which one it is: anybody could claim any name. ' +
+        'Set up authentication, or leave it out',
+    );
+  }
+  try {
+    parseAccess(readFileSync(path, 'utf8'), path);
+    return path;
+  } catch (error) {
+    throw new BadValue(`is no access file that can be used: ${messageOf(error)}`);
   }
 }
 

@@ -14,6 +14,7 @@ export interface Setting {
 const STORE = 'Store:';
 const NETWORK = 'Network:';
 const IDENTITY = 'Identity of callers; with any of the first three, each has to prove who it is:';
+const ACCESS = 'Access:';
 const POLICY = 'Policy:';
 const LOGGING = 'Logging:';
 const DEFAULTS = 'Defaults for Reset, for scalars absent in an Update, and for a new namespace:';
@@ -137,6 +138,14 @@ const TABLE = {
     group: IDENTITY,
     description: 'the alg that a JWT may have, separated by commas; asymmetric ones only',
     fallback: 'RS256,PS256,ES256,EdDSA',
+  },
+  access: {
+    env: 'POLICY_ACCESS',
+    flag: '--access',
+    placeholder: '<file>',
+    group: ACCESS,
+    description:
+      'who may do what: a YAML or JSON file of roles and identities, read again when it changes; needs authentication',
   },
   namespaces: {
     env: 'POLICY_NAMESPACES',

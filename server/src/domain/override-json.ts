@@ -15,7 +15,7 @@ import type { Json, JsonObject } from './policy.js';
  * are always there: absent ones are the circuit breaker's, which who reads JSON need not know.
  */
 export function overrideJson(override: Override): JsonObject {
-  const { name, reason, actor, actorVerified, since, until } = override;
+  const { name, reason, actor, actorVerified, since, until, earlierActors } = override;
   return whatIsSet({
     name,
     limits: limitsJson(limitsOf(override)),
@@ -24,13 +24,14 @@ export function overrideJson(override: Override): JsonObject {
     actor_verified: actorVerified || undefined,
     since: since && timeJson(since),
     until: until && timeJson(until),
+    earlier_actors: orUnset(earlierActors),
   });
 }
 
 /** The override of which `overrideJson` makes this, whatever the order of members; undefined: there is none. */
 export function overrideFromJson(json: Json): Override | undefined {
   if (!isJsonObject(json)) return undefined;
-  const { name, limits, reason, actor, actor_verified, since, until } = json;
+  const { name, limits, reason, actor, actor_verified, since, until, earlier_actors } = json;
   if (!isJsonObject(limits)) return undefined;
   const override: Override = {
     name: textFromJson(name),
@@ -41,6 +42,7 @@ export function overrideFromJson(json: Json): Override | undefined {
     since: timeFromJson(since),
     until: timeFromJson(until),
     pending: false,
+    earlierActors: namesFromJson(earlier_actors),
   };
   // What was read loosely, or is not known, does not come out as it was.
   return equalJson(overrideJson(override), json) ? override : undefined;

@@ -63,14 +63,24 @@ export function findOverride(overrides: Overrides, name: string): Override | und
   return overrides.find((override) => override.name === name);
 }
 
+/** How many earlier actors an override names. */
+const MAX_EARLIER = 16;
+
 /**
  * One override of two with the same name: at least as strict as both, and in force as long as the longer one. It is in
- * force since the older one began; the newer one says by whom and why.
+ * force since the older one began; the newer one says by whom and why, and it is of all who put either in force.
  */
 export function joinOverrides(older: Override, newer: Override): Override {
   const limits = joinLimits(completeLimits(older.limits), completeLimits(newer.limits));
   const { until } = endsEarlier(newer, older) ? older : newer;
-  return { ...newer, limits, since: older.since, until };
+  const actors = new Set([...actorsOf(older), ...newer.earlierActors]);
+  actors.delete(newer.actor);
+  return { ...newer, limits, since: older.since, until, earlierActors: [...actors].slice(-MAX_EARLIER) };
+}
+
+/** Who put it in force, each once. */
+export function actorsOf({ earlierActors, actor }: Pick<Override, 'earlierActors' | 'actor'>): string[] {
+  return [...earlierActors, actor];
 }
 
 /** The limits that `newer` would loosen, by their names in the contract; `ttl` where it would end earlier. */
@@ -82,6 +92,12 @@ export function loosened(older: Override, newer: Override): string[] {
 /** Whether two overrides have the same effect for the same time. */
 export function isSameRestriction(a: Override, b: Override): boolean {
   return loosened(a, b).length === 0 && loosened(b, a).length === 0;
+}
+
+/** Whether all who put `b` in force did the same with `a`. */
+export function hasActorsOf(a: Override, b: Override): boolean {
+  const actors = actorsOf(a);
+  return actorsOf(b).every((actor) => actors.includes(actor));
 }
 
 /** A timestamp in microseconds since the Unix epoch. */

@@ -13,6 +13,7 @@ import { type Applied, copyPolicy, emptyPatch } from '../domain/patch/patch.js';
 import type { FieldName, Policy } from '../domain/policy.js';
 import { validateResult } from '../domain/validate.js';
 import { invalid, PolicyError } from '../errors.js';
+import type { Authorizer } from './access/authorizer.js';
 import { type Authorship, formatVersion, type ProposedChange, timestamp } from './change.js';
 import { Composer, type Part } from './composer.js';
 import type { FieldRevisions, Guarded } from './field-revisions.js';
@@ -37,13 +38,15 @@ export type Verdict =
  */
 export class Draft {
   readonly #replica: Replica;
+  readonly #authorizer: Authorizer;
   readonly #composer: Composer;
   readonly #inverses: Applied['inverse'][] = [];
   readonly #requests = new Map<string, SeenRequest>();
   readonly #fieldRevisions: FieldRevisions;
 
-  constructor(replica: Replica) {
+  constructor(replica: Replica, authorizer: Authorizer) {
     this.#replica = replica;
+    this.#authorizer = authorizer;
     this.#composer = new Composer(replica.base, replica.overrides, replica.head);
     this.#fieldRevisions = replica.fieldRevisions.fork();
   }
@@ -78,7 +81,10 @@ export class Draft {
       checkSameRequest(write, seen);
       return { kind: 'replay', version: { epoch: seen.epoch, revision: seen.revision } };
     }
-    if (!accepted) this.#checkExpectedVersion(write);
+    if (!accepted) {
+      this.#authorizer.checkRead(write);
+      this.#checkExpectedVersion(write);
+    }
     const outcome = step.on === 'base' ? this.#change(write, step) : this.#override(write, step, accepted);
     return { kind: 'outcome', outcome };
   }
@@ -106,13 +112,17 @@ export class Draft {
     const isDryRun = write.request.validateOnly;
     const before = this.#composer.effective();
     const masked = step.replacedLists.length > 0 ? maskedLists(base.policy, this.#inForce()) : [];
+    const old = { ...base.policy };
     const applied = base.apply(step.patchFor(base.policy));
     this.#inverses.push(applied.inverse);
     const takeBack = (): void => {
       this.#inverses.pop();
       base.apply(applied.inverse);
     };
-    const refusal = this.#violated(applied) ?? refuseMasked(write, step, masked, applied);
+    const refusal =
+      this.#authorizer.refusal(write, applied.fields, old, base.policy) ??
+      this.#violated(applied) ??
+      refuseMasked(write, step, masked, applied);
     if (refusal !== undefined) {
       takeBack();
       throw refusal;
@@ -128,6 +138,7 @@ export class Draft {
   #override(write: PreparedWrite, step: OverridesStep, accepted: boolean): WriteOutcome {
     const known = this.#composer.overrides;
     const overrides = step.changeFor(known, { accepted });
+    if (!accepted) this.#authorizer.checkOverrides(write, overrides);
     const then = overrides === undefined ? known : changeOverrides(known, overrides);
     const before = this.#composer.effective();
     const after = effectivePolicy(this.#replica.base.policy, then);

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../clock.js';
-import { PolicyError } from '../errors.js';
+import { admitted, permit } from './access/admit.js';
 import { type NamespaceOptions, ServedNamespace } from './namespace.js';
 import type { Engine } from './types.js';
 
@@ -10,6 +10,7 @@ export interface EngineOptions extends Omit<NamespaceOptions, 'namespace' | 'clo
 
 /** Serves the namespaces over one store, and keeps trying while the store is away. */
 export function createEngine({ namespaces, clock = systemClock, ...rest }: EngineOptions): Engine {
+  const { access } = rest;
   const served = new Map(
     namespaces.map((namespace) => [namespace, new ServedNamespace({ ...rest, namespace, clock })]),
   );
@@ -17,20 +18,12 @@ export function createEngine({ namespaces, clock = systemClock, ...rest }: Engin
   return {
     namespaces: [...served.values()],
     ready: Promise.all(started).then(() => undefined),
-    namespace(name) {
-      const namespace = served.get(name);
-      if (namespace !== undefined) return namespace;
-      throw unknownNamespace(name, namespaces);
+    permit(identity, right) {
+      permit(access, identity, right);
     },
+    namespace: (name, identity, right) => admitted(served, access, { name, identity, right }),
     async close() {
       await Promise.all([...served.values()].map((namespace) => namespace.close()));
     },
   };
-}
-
-export function unknownNamespace(name: string, known: readonly string[]): PolicyError {
-  return new PolicyError(
-    'NAMESPACE_UNKNOWN',
-    `there is no namespace ${JSON.stringify(name)}; this server has ${known.join(', ')}`,
-  );
 }

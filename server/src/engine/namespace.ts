@@ -10,6 +10,7 @@ import type { Clock } from '../clock.js';
 import type { Defaults } from '../domain/defaults.js';
 import type { Policy } from '../domain/policy.js';
 import type { PolicyStore } from '../store/store.js';
+import type { Access } from './access/access.js';
 import { GetBytes } from './bytes/get-bytes.js';
 import type { EngineLog } from './engine-log.js';
 import { Fleet } from './fleet/fleet.js';
@@ -57,6 +58,7 @@ export interface NamespaceOptions {
   readonly replica: ReplicaIdentity;
   /** Who should be there. */
   readonly expected: readonly Expected[];
+  readonly access: Access;
   readonly log: EngineLog;
   readonly clock: Clock;
 }

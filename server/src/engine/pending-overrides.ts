@@ -5,6 +5,7 @@ import type { PolicyPatch } from '@policystore/client/proto';
 import { findOverride } from '../domain/overrides.js';
 import { emptyPatch } from '../domain/patch/patch.js';
 import { PolicyError } from '../errors.js';
+import type { Authorizer } from './access/authorizer.js';
 import type { Verdict } from './draft.js';
 import type { EngineLog } from './engine-log.js';
 import type { Journal } from './journal.js';
@@ -19,15 +20,22 @@ export class PendingOverrides {
   readonly #namespace: string;
   readonly #journal: Journal;
   readonly #log: EngineLog;
+  readonly #authorizer: Authorizer;
   readonly #queue: WriteQueue;
 
   constructor(
-    { namespace, journal, log }: { namespace: string; journal: Journal; log: EngineLog },
+    {
+      namespace,
+      journal,
+      log,
+      authorizer,
+    }: { namespace: string; journal: Journal; log: EngineLog; authorizer: Authorizer },
     queue: WriteQueue,
   ) {
     this.#namespace = namespace;
     this.#journal = journal;
     this.#log = log;
+    this.#authorizer = authorizer;
     this.#queue = queue;
   }
 
@@ -49,7 +57,7 @@ export class PendingOverrides {
     // The store's answer, or that there is none, will be the caller's.
     if (replica.requests.get(requestId) ?? (twin !== undefined && !twin.hash.equals(hash))) return undefined;
     try {
-      step.changeFor(replica.inForce);
+      this.#authorizer.checkOverrides(write, step.changeFor(replica.inForce));
     } catch (error) {
       if (error instanceof PolicyError) return error;
       throw error;

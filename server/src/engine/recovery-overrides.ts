@@ -3,6 +3,7 @@ import { Override, type OverridesChange } from '@policystore/client/proto';
 import {
   changeOverrides,
   findOverride,
+  hasActorsOf,
   isSameRestriction,
   joinOverrides,
   namesTouched,
@@ -57,7 +58,7 @@ export function joinInto(there: Overrides, lost: Overrides): OverridesChange | u
   for (const override of lost) {
     const known = findOverride(inForce, override.name);
     const joined = known === undefined ? override : joinOverrides(known, override);
-    if (known !== undefined && isSameRestriction(known, joined)) continue;
+    if (known !== undefined && isSameRestriction(known, joined) && hasActorsOf(known, joined)) continue;
     inForce = changeOverrides(inForce, { before: [], after: [joined] });
   }
   const before = there.filter((override) => !inForce.includes(override));

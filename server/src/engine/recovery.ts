@@ -174,6 +174,7 @@ function haltOverride(now: number): Override {
     since: timestamp(now),
     until: undefined,
     pending: false,
+    earlierActors: [],
   };
 }
 

@@ -12,6 +12,7 @@ import {
   CIRCUIT_BREAKER,
   completeLimits,
   findOverride,
+  hasActorsOf,
   isSameRestriction,
   joinOverrides,
   loosened,
@@ -140,6 +141,7 @@ function wantedOverride(
     since: timestamp(now),
     until: ttlMs === undefined ? undefined : timestamp(now + Math.ceil(ttlMs * 1000)),
     pending: false,
+    earlierActors: [],
   };
 }
 
@@ -155,7 +157,9 @@ function overrideStep(wanted: Override): OverridesStep {
       if (!accepted) refuseLoosening(known, wanted);
       if (known !== undefined) {
         const joined = joinOverrides(known, wanted);
-        return isSameRestriction(known, joined) ? undefined : { before: [known], after: [joined] };
+        // Whose it is matters too: who restores only what is its own does not restore what others meant to be in force.
+        const isNothingNew = isSameRestriction(known, joined) && hasActorsOf(known, joined);
+        return isNothingNew ? undefined : { before: [known], after: [joined] };
       }
       if (overrides.length >= MAX_OVERRIDES && name !== CIRCUIT_BREAKER && !accepted) {
         const text = `${String(overrides.length)} overrides are in force already, the most there may be; restore one first`;

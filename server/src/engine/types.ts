@@ -15,6 +15,7 @@ import type {
   WaitAppliedResponse,
 } from '@policystore/client/proto';
 
+import type { NamespaceRight, ServerRight } from '../domain/access/rights.js';
 import type { FieldName } from '../domain/policy.js';
 
 /** Who calls. */
@@ -124,6 +125,8 @@ export interface WatchOptions {
   /** Empty: all fields. */
   readonly fields: readonly FieldName[];
   readonly heartbeatMs: number;
+  /** Who opened the stream, which ends when it may no longer read. */
+  readonly identity: Identity;
   /** Absent: nobody knows who watches. */
   readonly watcher?: WatcherInfo;
 }
@@ -216,8 +219,15 @@ export interface Namespace {
 
 /** All namespaces over one store. */
 export interface Engine {
-  /** @throws PolicyError NAMESPACE_UNKNOWN, naming those that exist. */
-  namespace(name: string): Namespace;
+  /**
+   * The namespace, for one call of an identity that has the right for it there. Any call needs to read; a write's other
+   * rights are checked on what it would really change.
+   * @throws PolicyError PERMISSION_DENIED, whether or not there is such a namespace; NAMESPACE_UNKNOWN, naming those that
+   * exist and that it may read.
+   */
+  namespace(name: string, identity: Identity, right: NamespaceRight): Namespace;
+  /** @throws PolicyError PERMISSION_DENIED where an identity lacks a right at the server as a whole. */
+  permit(identity: Identity, right: ServerRight): void;
   readonly namespaces: readonly Namespace[];
   /** Resolves when every namespace was loaded or created. Keeps trying while the store is away. */
   readonly ready: Promise<void>;

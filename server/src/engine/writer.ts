@@ -9,6 +9,8 @@ import {
   StoreUnavailable,
   StoreUnusable,
 } from '../store/store.js';
+import type { Access } from './access/access.js';
+import { Authorizer } from './access/authorizer.js';
 import { asCommitted, type ProposedChange } from './change.js';
 import { Draft, type Verdict } from './draft.js';
 import type { EngineLog } from './engine-log.js';
@@ -37,6 +39,7 @@ export interface WriterOptions {
   readonly storeTime: StoreTime;
   readonly clock: Clock;
   readonly defaults: Defaults;
+  readonly access: Access;
   readonly log: EngineLog;
 }
 
@@ -60,11 +63,13 @@ export class Writer {
   readonly #options: WriterOptions;
   readonly #queue = new WriteQueue();
   readonly #pending: PendingOverrides;
+  readonly #authorizer: Authorizer;
   #running: Promise<void> | undefined;
 
   constructor(options: WriterOptions) {
     this.#options = options;
-    this.#pending = new PendingOverrides(options, this.#queue);
+    this.#authorizer = new Authorizer(options);
+    this.#pending = new PendingOverrides({ ...options, authorizer: this.#authorizer }, this.#queue);
   }
 
   /**
@@ -187,7 +192,7 @@ export class Writer {
   /** As much of the batch as one commit may hold; the rest goes back to the head of the queue. */
   #workOut(batch: readonly Waiting[]): Attempt {
     const { replica } = this.#options.journal;
-    const draft = new Draft(replica);
+    const draft = new Draft(replica, this.#authorizer);
     const verdicts: Verdict[] = [];
     const accepted = new Set(batch.filter((waiting) => this.#pending.has(waiting)));
     try {
@@ -273,6 +278,8 @@ export class Writer {
     const failureOf = (waiting: Waiting, sent: boolean): PolicyError => {
       const refusal = refusals.get(waiting);
       if (waiting.write === undefined) return unconfirmed;
+      // Whatever the store holds.
+      if (refusal?.reason === 'PERMISSION_DENIED') return refusal;
       if (refusal === undefined) return sent ? unknown : unavailable;
       const known = `${away}; as far as is known here, ${refusal.message}`;
       return new PolicyError('STORE_UNAVAILABLE', known, retry);

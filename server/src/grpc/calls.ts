@@ -1,5 +1,6 @@
 import type { sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
 
+import type { NamespaceRight } from '../domain/access/rights.js';
 import type { Engine, Identity, Namespace } from '../engine/types.js';
 import type { CallFacts, CallLog } from './call-log.js';
 import { Unreadable } from './codecs.js';
@@ -20,7 +21,7 @@ interface Stream extends Call {
 
 /** What the services of a server share. */
 export interface ServiceContext {
-  readonly engine: NamespaceFinder;
+  readonly engine: Served;
   readonly identifier: Identifier;
   readonly log: CallLog;
 }
@@ -46,9 +47,17 @@ export function abandonment(call: Pick<ServerUnaryCall<unknown, unknown>, 'on'>)
 /** The part of an engine that calls need. */
 export type NamespaceFinder = Pick<Engine, 'namespace'>;
 
-/** @throws PolicyError NAMESPACE_UNKNOWN */
-export function namespaceOf(engine: NamespaceFinder, request: { readonly namespace: string }): Namespace {
-  return engine.namespace(request.namespace === '' ? 'default' : request.namespace);
+/** What the calls of a server are made to. */
+export type Served = Pick<Engine, 'namespace' | 'permit'>;
+
+/** @throws PolicyError PERMISSION_DENIED, NAMESPACE_UNKNOWN */
+export function namespaceOf(
+  engine: NamespaceFinder,
+  request: { readonly namespace: string },
+  identity: Identity,
+  right: NamespaceRight = 'read',
+): Namespace {
+  return engine.namespace(request.namespace === '' ? 'default' : request.namespace, identity, right);
 }
 
 /** @throws PolicyError where the request could not be decoded. */

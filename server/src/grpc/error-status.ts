@@ -16,6 +16,8 @@ export const DETAILS_KEY = 'grpc-status-details-bin';
 const MAX_MESSAGE = 1536;
 const MAX_VIOLATIONS = 3584;
 const MAX_VIOLATION_TEXT = 512;
+/** Of each of the few facts in ErrorInfo. */
+const MAX_FACT = 192;
 
 /** How a call ends that failed. */
 export interface FailureStatus {
@@ -44,7 +46,7 @@ export function toPolicyError(error: unknown): PolicyError {
 function encodeDetails(code: number, message: string, error: PolicyError): Buffer {
   const fieldViolations = violationsThatFit(error.violations);
   const omitted = error.violations.length - fieldViolations.length;
-  const info: ErrorInfo = { reason: error.reason, domain: ERROR_DOMAIN, metadata: new Map() };
+  const info: ErrorInfo = { reason: error.reason, domain: ERROR_DOMAIN, metadata: factsOf(error) };
   if (omitted > 0) info.metadata.set('violations_omitted', String(omitted));
   const details = [pack('google.rpc.ErrorInfo', ErrorInfo.encode(info).finish())];
   if (fieldViolations.length > 0) {
@@ -56,6 +58,10 @@ function encodeDetails(code: number, message: string, error: PolicyError): Buffe
     details.push(pack('google.rpc.RetryInfo', RetryInfo.encode({ retryDelay: { seconds, nanos } }).finish()));
   }
   return Buffer.from(Status.encode({ code, message, details }).finish());
+}
+
+function factsOf({ metadata }: PolicyError): Map<string, string> {
+  return new Map(Object.entries(metadata).map(([name, value]) => [name, shorten(value, MAX_FACT)]));
 }
 
 function pack(name: string, value: Uint8Array): Any {

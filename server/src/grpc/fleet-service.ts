@@ -50,7 +50,7 @@ function acknowledgeHandler(engine: NamespaceFinder, ends: CallEnds): FleetServi
   return (call, callback) => {
     const acknowledge = (identity: Identity): void => {
       const request = readable(call.request);
-      const namespace = namespaceOf(engine, request);
+      const namespace = namespaceOf(engine, request, identity);
       callback(null, namespace.acknowledge({ ...checkAcknowledge(request), identity }));
     };
     ends.identified(call, acknowledge, (error) => {
@@ -80,7 +80,7 @@ function acknowledgeEachHandler(engine: NamespaceFinder, ends: CallEnds): FleetS
         if (isOver) return;
         try {
           const { acknowledgement = AcknowledgeRequest.create() } = readable(message);
-          const namespace = namespaceOf(engine, acknowledgement);
+          const namespace = namespaceOf(engine, acknowledgement, identity);
           const renewal = namespace.acknowledge({ ...checkAcknowledge(acknowledgement), identity });
           if (namespace.isStopping) {
             later.add(() => {
@@ -106,9 +106,9 @@ function acknowledgeEachHandler(engine: NamespaceFinder, ends: CallEnds): FleetS
 function listHandler(engine: NamespaceFinder, ends: CallEnds): FleetService['listWatchers'] {
   return (call, callback) => {
     const list = async (): Promise<ListWatchersResponse> => {
-      await ends.identify(call);
+      const identity = await ends.identify(call);
       const request = readable(call.request);
-      return namespaceOf(engine, request).watchers(checkListWatchers(request));
+      return namespaceOf(engine, request, identity, 'fleet').watchers(checkListWatchers(request));
     };
     void ends.answer(call, callback, list());
   };
@@ -118,9 +118,10 @@ function waitHandler(engine: NamespaceFinder, ends: CallEnds): FleetService['wai
   return (call, callback) => {
     const signal = abandonment(call);
     const wait = async (): Promise<WaitAppliedResponse> => {
-      await ends.identify(call);
+      const identity = await ends.identify(call);
       const request = readable(call.request);
-      return namespaceOf(engine, request).waitApplied(checkWaitApplied(request), signal);
+      const namespace = namespaceOf(engine, request, identity, 'fleet');
+      return namespace.waitApplied(checkWaitApplied(request), signal);
     };
     void ends.answer(call, callback, wait());
   };

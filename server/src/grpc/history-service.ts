@@ -38,9 +38,10 @@ function readHandler<Request extends { readonly namespace: string }, Response>(
   return (call, callback) => {
     const signal = abandonment(call);
     const work = async (): Promise<Response> => {
-      await ends.identify(call);
+      const identity = await ends.identify(call);
       const request = readable(call.request);
-      return read(namespaceOf(engine, request), request, signal);
+      const namespace = namespaceOf(engine, request, identity, 'history');
+      return read(namespace, request, signal);
     };
     void ends.answer(call, callback, work());
   };

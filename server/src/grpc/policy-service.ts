@@ -83,9 +83,9 @@ export function createPolicyService(context: ServiceContext): PolicyService {
  */
 function getHandler(engine: NamespaceFinder, ends: CallEnds): PolicyService['get'] {
   return (call, callback) => {
-    const answer = (): void => {
+    const answer = (identity: Identity): void => {
       const request = readable(call.request);
-      const namespace = namespaceOf(engine, request);
+      const namespace = namespaceOf(engine, request, identity);
       const reply = isUnconditional(request)
         ? namespace.current(request.view)
         : namespace.get(checkGet(request));
@@ -111,7 +111,7 @@ function writeHandler<Request extends Write>(
       const { expectedVersion, requestId, reason, validateOnly } = request;
       const action = check(request);
       const conditions = { expectedVersion, requestId, reason, validateOnly };
-      return namespaceOf(engine, request).write({ action, actor, ...conditions }, signal);
+      return namespaceOf(engine, request, actor).write({ action, actor, ...conditions }, signal);
     };
     void ends.answer(call, callback, write());
   };
@@ -126,7 +126,8 @@ function watchHandler(engine: NamespaceFinder, ends: CallEnds): PolicyService['w
       const request = readable(call.request);
       const options = checkWatch(request, call.getPeer());
       const watcher = options.watcher && { ...options.watcher, identity };
-      carryWatch(namespaceOf(engine, request), { ...options, ...(watcher && { watcher }) }, call, fail);
+      const namespace = namespaceOf(engine, request, identity);
+      carryWatch(namespace, { ...options, identity, ...(watcher && { watcher }) }, call, fail);
       ends.hold(call, identity, fail);
     };
     ends.identified(call, open, fail);

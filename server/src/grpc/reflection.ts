@@ -16,6 +16,8 @@ import {
   type ServerReflectionResponse,
   ServerReflectionService,
 } from './gen/grpc/reflection/v1/reflection.js';
+
+import type { Identity } from '../engine/types.js';
 import { CallEnds, type ServiceContext } from './calls.js';
 
 type Answer = NonNullable<ServerReflectionResponse['messageResponse']>;
@@ -29,40 +31,39 @@ const METHOD = ServerReflectionService.serverReflectionInfo;
  * Serves reflection v1 and v1alpha (the same messages under another package name) for `services`, to those who may know
  * what there is.
  */
-export function addReflection(
-  server: Server,
-  services: readonly string[],
-  context: Pick<ServiceContext, 'log' | 'identifier'>,
-): void {
+export function addReflection(server: Server, services: readonly string[], context: ServiceContext): void {
   const ends = new CallEnds('ServerReflectionInfo', context);
   const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, readFileSync(DESCRIPTORS)));
   const serverReflectionInfo: handleBidiStreamingCall<ServerReflectionRequest, ServerReflectionResponse> = (
     call,
   ) => {
+    let isOver = false;
     const fail = (error: unknown): void => {
+      isOver = true;
       call.emit('error', ends.failure(call, error));
     };
-    ends.identified(
-      call,
-      (identity) => {
-        answerEach(call);
-        ends.hold(call, identity, fail);
-      },
-      fail,
-    );
-  };
-  const answerEach = (call: ServerDuplexStream<ServerReflectionRequest, ServerReflectionResponse>): void => {
-    call.on('data', (request: ServerReflectionRequest) => {
-      const messageResponse = answer(registry, services, request);
-      // The next question waits until this answer is on its way: a caller that only asks holds no memory.
-      if (!call.write({ validHost: request.host, originalRequest: request, messageResponse })) {
-        call.pause();
-        call.once('drain', () => call.resume());
-      }
-    });
-    call.on('end', () => {
-      call.end();
-    });
+    const take = (identity: Identity): void => {
+      ends.hold(call, identity, fail);
+      call.on('data', (request: ServerReflectionRequest) => {
+        if (isOver) return;
+        try {
+          context.engine.permit(identity, 'reflection');
+        } catch (error) {
+          fail(error);
+          return;
+        }
+        const messageResponse = answer(registry, services, request);
+        // The next question waits until this answer is on its way: a caller that only asks holds no memory.
+        if (!call.write({ validHost: request.host, originalRequest: request, messageResponse })) {
+          call.pause();
+          call.once('drain', () => call.resume());
+        }
+      });
+      call.on('end', () => {
+        if (!isOver) call.end();
+      });
+    };
+    ends.identified(call, take, fail);
   };
   for (const version of ['v1', 'v1alpha']) {
     const path = METHOD.path.replace('.v1.', `.${version}.`);

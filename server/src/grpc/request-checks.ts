@@ -89,7 +89,7 @@ export function checkOverride(request: OverrideRequest): WriteAction {
  * @param address Where the caller connects from.
  * @throws PolicyError VALIDATION_FAILED with every violated field.
  */
-export function checkWatch(request: WatchRequest, address: string): WatchOptions {
+export function checkWatch(request: WatchRequest, address: string): Omit<WatchOptions, 'identity'> {
   const violations: Violation[] = [];
   const { after, minVersion } = request;
   checkVersion(violations, 'after', after);

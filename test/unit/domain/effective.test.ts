@@ -46,6 +46,7 @@ function named(name: string, limits: Partial<Limits> | undefined): Override {
     since: { seconds: 1, nanos: 0 },
     until: undefined,
     pending: false,
+    earlierActors: [],
   };
 }
 

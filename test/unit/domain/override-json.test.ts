@@ -29,6 +29,7 @@ const arbAnyOverride: fc.Arbitrary<Override> = fc.record({
   since: fc.option(arbTime, { nil: undefined }),
   until: fc.option(arbTime, { nil: undefined }),
   pending: fc.constant(false),
+  earlierActors: fc.array(fc.string({ unit: 'binary' }), { maxLength: 3 }),
 });
 
 function parsed(given: Override): JsonObject {

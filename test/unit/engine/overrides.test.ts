@@ -137,7 +137,8 @@ describe('an override', () => {
       await clock.advance(1000);
       const limits = { maxPositions: 4, blockSymbols: ['BTC'] };
       const second = await engine.override({ limits }, { actor: 'b', reason: 'second' });
-      expect(second.override).to.deep.include({ actor: 'b', reason: 'second', since: first.override?.since });
+      const { since } = first.override!;
+      expect(second.override).to.deep.include({ actor: 'b', reason: 'second', since, earlierActors: ['a'] });
       expect(second.override?.limits).to.deep.include(limits);
       expect(engine.get().policy?.overrides).to.deep.equal([second.override]);
       const logged = engine.log.at(-1);
@@ -148,9 +149,22 @@ describe('an override', () => {
     it('commits nothing where it is as tight, and answers what is in force', async () => {
       const engine = await startTrading();
       const first = await engine.override();
-      const second = await engine.override({}, { actor: 'other', reason: 'again' });
+      const second = await engine.override({}, { reason: 'again' });
       expect(second).to.deep.equal({ ...first, patch: emptyPatch() });
       expect(await wholeLog(engine.store)).to.have.length(3);
+    });
+
+    it('is of all who issued it, also where it is as tight', async () => {
+      const engine = await startTrading();
+      await engine.override({}, { actor: 'a' });
+      const { override } = await engine.override({}, { actor: 'b', reason: 'again' });
+      expect(override).to.deep.include({ actor: 'b', earlierActors: ['a'], reason: 'again' });
+      await engine.override({}, { actor: 'c' });
+      expect((await engine.override({}, { actor: 'a' })).override).to.deep.include({
+        actor: 'c',
+        earlierActors: ['a', 'b'],
+      });
+      expect(await wholeLog(engine.store)).to.have.length(5);
     });
 
     it('is refused where it loosens anything, which is named, and changes nothing', async () => {

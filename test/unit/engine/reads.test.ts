@@ -3,7 +3,7 @@ import { expect } from 'chai';
 
 import { createMemoryStore } from '../../../server/src/store/memory/memory-store.js';
 import { createManualClock, settled } from '../../support/clock.js';
-import { refusal, ROOMY, useEngines } from '../../support/engine.js';
+import { refusal, ROOMY, useEngines, OPERATOR } from '../../support/engine.js';
 import { createFaultyStore, hold } from '../../support/faulty-store.js';
 
 describe('a read', () => {
@@ -181,6 +181,6 @@ describe('a read', () => {
 
   it('of a namespace that this server does not have names those that it has', async () => {
     const { engine } = await start();
-    expect(() => engine.namespace('other')).to.throw('"other"; this server has default');
+    expect(() => engine.namespace('other', OPERATOR, 'read')).to.throw('"other"; this server has default');
   });
 });

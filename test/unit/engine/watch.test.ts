@@ -3,7 +3,7 @@ import { expect } from 'chai';
 
 import { createMemoryStore } from '../../../server/src/store/memory/memory-store.js';
 import { createManualClock, type ManualClock } from '../../support/clock.js';
-import { policyOf, type Reader, ROOMY, type TestEngine, useEngines } from '../../support/engine.js';
+import { policyOf, type Reader, ROOMY, type TestEngine, useEngines, OPERATOR } from '../../support/engine.js';
 import { createFaultyStore, hold } from '../../support/faulty-store.js';
 
 const HEARTBEAT_MS = 1000;
@@ -321,7 +321,7 @@ describe('a watch', () => {
       const buffers: Buffer[][] = [[], [], []];
       const watchers = buffers.map((written) =>
         engine.namespace.watch(
-          { delivery: Delivery.PATCHES, fields: [], heartbeatMs: 5000 },
+          { delivery: Delivery.PATCHES, fields: [], heartbeatMs: 5000, identity: OPERATOR },
           {
             write(message) {
               written.push(message);

@@ -6,7 +6,7 @@ import { decodeEntry, type LoggedChange } from '../change.js';
 import type { Journal } from '../journal.js';
 import type { StreamPosition } from '../fleet/local-watcher.js';
 import type { Replica } from '../replica.js';
-import type { Watcher, WatchOptions, WatchSink } from '../types.js';
+import type { Identity, Watcher, WatchOptions, WatchSink } from '../types.js';
 import type { Filter } from './filter.js';
 import type { Messages } from './messages.js';
 
@@ -30,6 +30,7 @@ export interface WatcherContext {
  */
 export class HubWatcher implements Watcher, StreamPosition {
   readonly filter: Filter;
+  readonly identity: Identity;
   readonly heartbeatMs: number;
   readonly #context: WatcherContext;
   readonly #sink: WatchSink;
@@ -62,6 +63,7 @@ export class HubWatcher implements Watcher, StreamPosition {
     this.#context = context;
     this.#sink = sink;
     this.filter = filter;
+    this.identity = options.identity;
     this.#greeting = greeting;
     this.#snapshots = options.delivery !== Delivery.PATCHES;
     this.heartbeatMs = options.heartbeatMs;

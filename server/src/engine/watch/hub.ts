@@ -5,6 +5,8 @@ import type { Version } from '@policystore/client/proto';
 import type { Clock } from '../../clock.js';
 import { internal, PolicyError, shuttingDown } from '../../errors.js';
 import type { PolicyStore } from '../../store/store.js';
+import type { Access } from '../access/access.js';
+import { lacking } from '../access/denied.js';
 import type { LoggedChange } from '../change.js';
 import type { Roster } from '../fleet/roster.js';
 import type { Journal, JournalListener } from '../journal.js';
@@ -28,6 +30,7 @@ export interface HubOptions {
   readonly lease: Lease;
   readonly clock: Clock;
   readonly barrier: ReadBarrier;
+  readonly access: Access;
   /** Is told who watches. */
   readonly roster: Roster;
 }
@@ -39,6 +42,7 @@ export class WatchHub implements JournalListener {
   readonly #filters = new Filters();
   readonly #watchers = new Set<HubWatcher>();
   readonly #pulse = { at: 0 };
+  readonly #ignoreAccess: () => void;
   #cancelTick: (() => void) | undefined;
   #closed = false;
 
@@ -55,6 +59,9 @@ export class WatchHub implements JournalListener {
       },
     };
     options.journal.listen(this);
+    this.#ignoreAccess = options.access.onChange(() => {
+      this.#endRefused();
+    });
   }
 
   /** @throws PolicyError STORE_UNAVAILABLE, SHUTTING_DOWN. */
@@ -110,7 +117,19 @@ export class WatchHub implements JournalListener {
   close(): void {
     this.#closed = true;
     this.#cancelTick?.();
+    this.#ignoreAccess();
     for (const watcher of this.#watchers) watcher.end(shuttingDown());
+  }
+
+  /** Ends the streams of those who may not read any more. */
+  #endRefused(): void {
+    const { access, namespace } = this.#options;
+    for (const watcher of this.#watchers) {
+      const { identity } = watcher;
+      if (!access.rightsOf(identity, namespace).read) {
+        watcher.end(lacking('read', { access, identity, namespace }));
+      }
+    }
   }
 
   #tell(news: (watcher: HubWatcher) => void): void {

@@ -314,7 +314,7 @@ export interface Override {
     | undefined;
   /** reason says why. Never empty. */
   reason: string;
-  /** actor is who imposed it. */
+  /** actor is who imposed it, or re-issued it last. */
   actor: string;
   /** since is when it came into force, by the store's clock as the replica that took it knew it. */
   since:
@@ -334,6 +334,11 @@ export interface Override {
   pending: boolean;
   /** actor_verified is as in Change. */
   actorVerified: boolean;
+  /**
+   * earlier_actors are the others who imposed it, each once, in order: it was re-issued. Of more than 16 the newest. Mostly
+   * empty. Whose own it is depends on all of them.
+   */
+  earlierActors: string[];
 }
 
 /** OverridesChange is what a change did to the overrides: those that it touched, and only those. */
@@ -1616,6 +1621,7 @@ function createBaseOverride(): Override {
     until: undefined,
     pending: false,
     actorVerified: false,
+    earlierActors: [],
   };
 }
 
@@ -1644,6 +1650,9 @@ export const Override: MessageFns<Override> = {
     }
     if (message.actorVerified !== false) {
       writer.uint32(64).bool(message.actorVerified);
+    }
+    for (const v of message.earlierActors) {
+      writer.uint32(74).string(v!);
     }
     return writer;
   },
@@ -1725,6 +1734,14 @@ export const Override: MessageFns<Override> = {
             message.actorVerified = reader.bool();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.earlierActors.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1756,6 +1773,7 @@ export const Override: MessageFns<Override> = {
       : undefined;
     message.pending = object.pending ?? false;
     message.actorVerified = object.actorVerified ?? false;
+    message.earlierActors = object.earlierActors?.map((e) => e) || [];
     return message;
   },
 };
