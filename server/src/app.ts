@@ -8,6 +8,7 @@ import { createEngine, unknownNamespace } from './engine/engine.js';
 import type { EngineLog } from './engine/engine-log.js';
 import type { Engine } from './engine/types.js';
 import { notReached } from './errors.js';
+import { type GuardrailsFile, openGuardrails } from './guardrails-file.js';
 import { createCallLog } from './grpc/call-log.js';
 import { createGrpcServer } from './grpc/grpc-server.js';
 import { createEngineLog } from './log-engine.js';
@@ -42,6 +43,7 @@ export interface App {
  * @throws BadSettings for a store URL that cannot be used; ListenError.
  */
 export async function createApp(config: Config, log: Logger): Promise<App> {
+  const guardrails = openGuardrailsOf(config, log);
   const store = openStore(config);
   const closing = new AbortController();
   const isClosing = (): boolean => closing.signal.aborted;
@@ -54,6 +56,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   };
   const grpc = await createGrpcServer(served, config.grpcAddress, createCallLog(log)).catch(
     async (error: unknown) => {
+      guardrails?.close();
       await store.close();
       throw error;
     },
@@ -63,7 +66,13 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     await reachStore(store, log, closing.signal);
     if (isClosing()) return;
     const replica = { id: randomBytes(6).toString('hex'), address: grpc.address };
-    engine = createEngine({ ...config, store, replica, log: engineLog(config, grpc.address, log) });
+    engine = createEngine({
+      ...config,
+      store,
+      replica,
+      guardrails,
+      log: engineLog(config, grpc.address, log),
+    });
     await engine.ready;
     if (!isClosing()) grpc.setServing(true);
   }
@@ -75,10 +84,20 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
       closing.abort();
       grpc.setServing(false);
       await engine?.close();
+      guardrails?.close();
       await grpc.close();
       await store.close();
     },
   };
+}
+
+function openGuardrailsOf({ guardrailsPath, namespaces }: Config, log: Logger): GuardrailsFile | undefined {
+  try {
+    return guardrailsPath === undefined ? undefined : openGuardrails(guardrailsPath, namespaces, log);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new BadSettings([`POLICY_GUARDRAILS (--guardrails): ${message}`]);
+  }
 }
 
 function openStore({ store: { scheme, text }, logBounds, leaseMs }: Config): PolicyStore {

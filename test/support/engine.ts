@@ -20,6 +20,7 @@ import { apply, copyPolicy, emptyPatch } from '../../server/src/domain/patch/pat
 import type { FieldName, JsonObject, Policy } from '../../server/src/domain/policy.js';
 import { presetPolicy, presets } from '../../server/src/domain/presets.js';
 import type { LoggedChange } from '../../server/src/engine/change.js';
+import type { GuardrailSource } from '../../server/src/engine/guard.js';
 import type { EngineLog } from '../../server/src/engine/engine-log.js';
 import { createEngine } from '../../server/src/engine/engine.js';
 import type { OlderStore } from '../../server/src/engine/recovery.js';
@@ -54,6 +55,7 @@ export interface EngineSetup {
   /** Default: `replica` and a number of its own. */
   readonly replica?: string;
   readonly expected?: readonly Expected[];
+  readonly guardrails?: GuardrailSource;
   /** False: returns before the store was reached. */
   readonly ready?: boolean;
 }
@@ -119,6 +121,7 @@ export async function startEngine(setup: EngineSetup = {}): Promise<TestEngine> 
     olderStore,
     replica: { id: replica, address: `${replica}:50051` },
     expected,
+    guardrails: setup.guardrails,
     log: recordInto(log),
   });
   if (ready) await engine.ready;

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 
 import type { Defaults } from '../domain/defaults.js';
+import { parseGuardrails } from '../domain/guardrails/parse-guardrails.js';
 import { parseInitial } from '../domain/initial.js';
 import type { Policy } from '../domain/policy.js';
 import { policyOf, presetPolicy, presets } from '../domain/presets.js';
@@ -42,6 +43,8 @@ export interface Config {
   readonly expected: readonly { readonly component: string; readonly count: number }[];
   readonly defaults: Defaults;
   readonly initial: Policy;
+  /** The file of the guardrails, which can be used. Undefined: there are none. */
+  readonly guardrailsPath: string | undefined;
   readonly log: LogOptions;
   /** The settings in effect as text, by environment name, without secrets. */
   readonly effective: Readonly<Record<string, string>>;
@@ -88,6 +91,7 @@ export function readConfig(argv: readonly string[], version: string, isTerminal:
   const level = read('logLevel', oneOf(LOG_LEVELS));
   const format = read('logFormat', oneOf(LOG_FORMATS));
   const defaults = readDefaults(read);
+  const guardrails = read('guardrails', (text) => checkGuardrails(text, namespaces));
   const initial = read('initial', (text) => readInitial(text, defaults ?? presets.default));
   if (
     problems.length > 0 ||
@@ -103,6 +107,7 @@ export function readConfig(argv: readonly string[], version: string, isTerminal:
     level === undefined ||
     format === undefined ||
     defaults === undefined ||
+    guardrails === undefined ||
     initial === undefined
   ) {
     throw new BadSettings(problems);
@@ -118,6 +123,7 @@ export function readConfig(argv: readonly string[], version: string, isTerminal:
     expected,
     defaults,
     initial,
+    guardrailsPath: guardrails === '' ? undefined : guardrails,
     log: { level, format },
     effective: effectiveSettings(texts),
     creationSettings: CREATION_SETTINGS.filter((name) => given[name] !== undefined).map(
@@ -172,6 +178,17 @@ function readInitial(text: string, defaults: Defaults): Policy {
   } catch (error) {
     const known = PRESET_NAMES.join(', ');
     throw new BadValue(`is neither a preset (${known}) nor a usable YAML or JSON file: ${messageOf(error)}`);
+  }
+}
+
+/** @param namespaces Undefined: they could not be read, which is told already. */
+function checkGuardrails(path: string, namespaces: readonly string[] | undefined): string {
+  if (path === '' || namespaces === undefined) return path;
+  try {
+    parseGuardrails(readFileSync(path, 'utf8'), path, namespaces);
+    return path;
+  } catch (error) {
+    throw new BadValue(`is no file of guardrails that can be used: ${messageOf(error)}`);
   }
 }
 

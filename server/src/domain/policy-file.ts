@@ -1,6 +1,6 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 
-import type { Finding } from './violation.js';
+import { type Finding, pathText } from './violation.js';
 
 const MAX_CHARACTERS = 4 * 1024 * 1024;
 
@@ -46,4 +46,36 @@ function member(node: unknown, part: string | number): [key: unknown, value: unk
 
 function startOf(node: unknown): number | undefined {
   return (node as Node | undefined | null)?.range?.[0];
+}
+
+/**
+ * Reads a file of settings.
+ * @param source the name of the file, for errors.
+ * @throws Error naming the file, and the line where possible.
+ */
+export function readSource(text: string, source: string): PolicyFile {
+  try {
+    return parsePolicyFile(text);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`${source} is neither YAML nor JSON that can be used: ${why}`, { cause });
+  }
+}
+
+const MAX_PROBLEMS = 20;
+
+/** What is wrong with a file, a line for each: file, line, path, rule. `whole` is what the empty path stands for. */
+export function problemsText(
+  findings: readonly Finding[],
+  file: PolicyFile,
+  source: string,
+  whole: string,
+): string {
+  const lines = findings
+    .slice(0, MAX_PROBLEMS)
+    .map(({ path, description }) =>
+      [`${source}, line ${file.lineOf(path)}:`, pathText(path) || whole, description].join(' '),
+    );
+  const more = findings.length - lines.length;
+  return [...lines, ...(more > 0 ? [`${source}: and ${more} more`] : [])].join('\n');
 }

@@ -12,6 +12,7 @@ import type { Policy } from '../domain/policy.js';
 import type { PolicyStore } from '../store/store.js';
 import { GetBytes } from './bytes/get-bytes.js';
 import type { EngineLog } from './engine-log.js';
+import type { GuardrailSource } from './guard.js';
 import { Fleet } from './fleet/fleet.js';
 import type { ReplicaIdentity } from './fleet/members.js';
 import { Roster } from './fleet/roster.js';
@@ -57,6 +58,8 @@ export interface NamespaceOptions {
   readonly replica: ReplicaIdentity;
   /** Who should be there. */
   readonly expected: readonly Expected[];
+  /** What no writer can exceed. Absent: nothing. */
+  readonly guardrails?: GuardrailSource | undefined;
   readonly log: EngineLog;
   readonly clock: Clock;
 }
@@ -78,7 +81,7 @@ export class ServedNamespace implements Namespace {
     this.name = options.namespace;
     const lease = new Lease(options.leaseMs, options.clock);
     const storeTime = new StoreTime(options.clock);
-    const journal = new Journal({ ...options, storeTime });
+    const journal = new Journal({ ...options, storeTime, trailed: options.guardrails !== undefined });
     const parts = { ...options, journal, lease, storeTime };
     this.#journal = journal;
     this.#getBytes = new GetBytes(lease);

@@ -12,10 +12,12 @@ import {
 import { asCommitted, type ProposedChange } from './change.js';
 import { Draft, type Verdict } from './draft.js';
 import type { EngineLog } from './engine-log.js';
+import { Guard, type GuardrailSource } from './guard.js';
 import type { Journal } from './journal.js';
 import type { Lease } from './lease.js';
 import { PendingOverrides, underNewId } from './pending-overrides.js';
 import { prepareWrite } from './prepare-write.js';
+import type { Replica } from './replica.js';
 import { replayedOutcome } from './replayed-outcome.js';
 import type { StepContext } from './steps.js';
 import type { StoreTime } from './store-time.js';
@@ -37,6 +39,7 @@ export interface WriterOptions {
   readonly storeTime: StoreTime;
   readonly clock: Clock;
   readonly defaults: Defaults;
+  readonly guardrails?: GuardrailSource | undefined;
   readonly log: EngineLog;
 }
 
@@ -187,7 +190,7 @@ export class Writer {
   /** As much of the batch as one commit may hold; the rest goes back to the head of the queue. */
   #workOut(batch: readonly Waiting[]): Attempt {
     const { replica } = this.#options.journal;
-    const draft = new Draft(replica);
+    const draft = new Draft(replica, this.#guardOf(replica));
     const verdicts: Verdict[] = [];
     const accepted = new Set(batch.filter((waiting) => this.#pending.has(waiting)));
     try {
@@ -211,6 +214,11 @@ export class Writer {
       accepted,
       unanswered: false,
     };
+  }
+
+  #guardOf(replica: Replica): Guard | undefined {
+    const { guardrails, namespace, storeTime } = this.#options;
+    return guardrails && new Guard(guardrails.rulesIn(namespace), replica, storeTime);
   }
 
   /**

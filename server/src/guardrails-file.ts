@@ -1,0 +1,31 @@
+import type { Logger } from 'pino';
+
+import { type Guardrails, parseGuardrails } from './domain/guardrails/parse-guardrails.js';
+import type { GuardrailSource } from './engine/guard.js';
+import { watchFile } from './watched-file.js';
+
+/** The guardrails of a file as it is now; a version that cannot be used leaves the last good one in force. */
+export interface GuardrailsFile extends GuardrailSource {
+  close(): void;
+}
+
+/** @throws Error that says how to mend the file. */
+export function openGuardrails(path: string, namespaces: readonly string[], log: Logger): GuardrailsFile {
+  const parse = (bytes: Buffer): Guardrails => parseGuardrails(bytes.toString(), path, namespaces);
+  const file = watchFile(path, parse, {
+    loaded({ rules }) {
+      log.info({ rules: rules.map(({ name }) => name) }, `guardrails changed: ${path} is in force`);
+    },
+    refused(error) {
+      log.error(`guardrails NOT changed: what was in force stays, for ${error.message}`);
+    },
+  });
+  const names = file.current.rules.map(({ name }) => name);
+  log.info({ rules: names }, `guardrails in force: ${names.length === 0 ? 'none' : names.join(', ')}`);
+  return {
+    rulesIn: (namespace) => file.current.in(namespace),
+    close: () => {
+      file.close();
+    },
+  };
+}
