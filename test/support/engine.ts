@@ -23,6 +23,7 @@ import type { LoggedChange } from '../../server/src/engine/change.js';
 import type { GuardrailSource } from '../../server/src/engine/guard.js';
 import type { EngineLog } from '../../server/src/engine/engine-log.js';
 import { createEngine } from '../../server/src/engine/engine.js';
+import type { LimitsOf } from '../../server/src/engine/limits/identity-limits.js';
 import type { OlderStore } from '../../server/src/engine/recovery.js';
 import type {
   Engine,
@@ -56,6 +57,7 @@ export interface EngineSetup {
   readonly replica?: string;
   readonly expected?: readonly Expected[];
   readonly guardrails?: GuardrailSource;
+  readonly limitsOf?: LimitsOf;
   /** False: returns before the store was reached. */
   readonly ready?: boolean;
 }
@@ -122,6 +124,7 @@ export async function startEngine(setup: EngineSetup = {}): Promise<TestEngine> 
     replica: { id: replica, address: `${replica}:50051` },
     expected,
     guardrails: setup.guardrails,
+    limitsOf: setup.limitsOf,
     log: recordInto(log),
   });
   if (ready) await engine.ready;

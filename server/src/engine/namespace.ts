@@ -21,6 +21,9 @@ import { Expiry } from './expiry.js';
 import { History } from './history/history.js';
 import { Journal } from './journal.js';
 import { Lease } from './lease.js';
+import { type LimitsOf, unlimited } from './limits/identity-limits.js';
+import { WatcherLimiter } from './limits/watcher-limiter.js';
+import { WriteLimiter } from './limits/write-limiter.js';
 import { ReadBarrier } from './read-barrier.js';
 import type { OlderStore } from './recovery.js';
 import { StoreTime } from './store-time.js';
@@ -60,6 +63,8 @@ export interface NamespaceOptions {
   readonly expected: readonly Expected[];
   /** What no writer can exceed. Absent: nothing. */
   readonly guardrails?: GuardrailSource | undefined;
+  /** What each identity may ask for. Absent: nobody is limited. */
+  readonly limitsOf?: LimitsOf | undefined;
   readonly log: EngineLog;
   readonly clock: Clock;
 }
@@ -69,6 +74,7 @@ export class ServedNamespace implements Namespace {
   readonly name: string;
   readonly #journal: Journal;
   readonly #getBytes: GetBytes;
+  readonly #writeLimiter: WriteLimiter;
   readonly #writer: Writer;
   readonly #barrier: ReadBarrier;
   readonly #hub: WatchHub;
@@ -82,13 +88,20 @@ export class ServedNamespace implements Namespace {
     const lease = new Lease(options.leaseMs, options.clock);
     const storeTime = new StoreTime(options.clock);
     const journal = new Journal({ ...options, storeTime, trailed: options.guardrails !== undefined });
-    const parts = { ...options, journal, lease, storeTime };
+    const { limitsOf = unlimited } = options;
+    const parts = { ...options, journal, lease, storeTime, limitsOf };
     this.#journal = journal;
     this.#getBytes = new GetBytes(lease);
+    this.#writeLimiter = new WriteLimiter(parts);
     this.#writer = new Writer(parts);
     this.#barrier = new ReadBarrier({ ...parts, writer: this.#writer });
     const roster = new Roster(parts);
-    this.#hub = new WatchHub({ ...parts, barrier: this.#barrier, roster });
+    this.#hub = new WatchHub({
+      ...parts,
+      barrier: this.#barrier,
+      roster,
+      limiter: new WatcherLimiter(parts),
+    });
     // Behind the hub, which tells the watchers of a change before anybody asks what they make of it.
     this.#fleet = new Fleet({ ...parts, barrier: this.#barrier, roster });
     this.#follower = new Follower(parts);
@@ -116,6 +129,7 @@ export class ServedNamespace implements Namespace {
   }
 
   async write(request: WriteRequest, signal?: AbortSignal): Promise<WriteOutcome> {
+    this.#writeLimiter.admit(request);
     const { action } = request;
     const past = action.kind === 'rollback' ? await this.#pastOf(request, action.to, signal) : undefined;
     return this.#writer.write(request, signal, past);

@@ -120,6 +120,8 @@ export interface WatchOptions {
   /** Empty: all fields. */
   readonly fields: readonly FieldName[];
   readonly heartbeatMs: number;
+  /** Who watches, as far as limits go. Absent: nobody who is limited. */
+  readonly identity?: Identity;
   /** Absent: nobody knows who watches. */
   readonly watcher?: WatcherInfo;
 }

@@ -5,8 +5,8 @@ import type { Verdict } from './draft.js';
 import type { PreparedWrite } from './prepare-write.js';
 import type { PendingOverride } from './replica.js';
 
-/** What may wait, and what goes out in one commit: requests and bytes. */
-const MAX_QUEUED = { writes: 10_000, bytes: 64 * 1024 * 1024 };
+/** What may wait of all callers together, and what goes out in one commit: requests and bytes. */
+const MAX_QUEUED = { writes: 20_000, bytes: 128 * 1024 * 1024 };
 export const MAX_BATCH = { writes: 256, bytes: 1024 * 1024 };
 
 /** A caller that waits for its verdict; without a write it asks only for the store's confirmation. */
@@ -19,12 +19,24 @@ export interface Waiting {
   pending: PendingOverride | undefined;
 }
 
-/** Writes in order of arrival, bounded; overrides come first, and are not bounded. */
+/** How much of something waits: requests and bytes. */
+interface Load {
+  readonly writes: number;
+  readonly bytes: number;
+}
+
+const NOTHING: Load = { writes: 0, bytes: 0 };
+
+/**
+ * Writes in order of arrival, bounded; overrides come first, and are not bounded. An identity may have as much in it as it
+ * leaves free: one alone half of it, and there is always room for another one.
+ */
 export class WriteQueue {
   #waiting: Waiting[] = [];
   /** The one that all who wait for a confirmation share, until it leaves the queue. */
   #confirmation: Waiting | undefined;
-  #bytes = 0;
+  #load = NOTHING;
+  readonly #loads = new Map<string, Load>();
   #closed = false;
 
   /** @throws PolicyError WRITE_QUEUE_FULL, SHUTTING_DOWN. */
@@ -34,7 +46,7 @@ export class WriteQueue {
     if (!isUrgent) this.#refuseExcess(write, signal);
     const waiting = createWaiting(write);
     this.#waiting.splice(isUrgent ? this.#placeOf(write) : this.#waiting.length, 0, waiting);
-    this.#bytes += write.size;
+    this.#count(write, 1);
     signal?.addEventListener('abort', () => {
       if (this.remove(waiting)) waiting.reject(signal.reason as Error);
     });
@@ -69,7 +81,7 @@ export class WriteQueue {
   /** Puts the end of a batch back in front. */
   putBack(waiting: readonly Waiting[]): void {
     this.#waiting.unshift(...waiting);
-    for (const { write } of waiting) this.#bytes += write?.size ?? 0;
+    for (const { write } of waiting) if (write !== undefined) this.#count(write, 1);
   }
 
   /** All but the pending overrides, which stay. */
@@ -121,15 +133,27 @@ export class WriteQueue {
 
   #refuseExcess(write: PreparedWrite, signal: AbortSignal | undefined): void {
     signal?.throwIfAborted();
-    if (this.#waiting.length < MAX_QUEUED.writes && this.#bytes + write.size <= MAX_QUEUED.bytes) return;
-    const text = `${String(this.#waiting.length)} writes wait for the store already; slow down`;
+    const own = this.#loads.get(write.request.actor.name) ?? NOTHING;
+    const { writes, bytes } = this.#load;
+    const free = { writes: MAX_QUEUED.writes - writes - 1, bytes: MAX_QUEUED.bytes - bytes - write.size };
+    if (own.writes + 1 <= free.writes && own.bytes + write.size <= free.bytes) return;
+    const text = `${writes} writes wait for the store already, ${own.writes} of them by the same caller; slow down`;
     throw new PolicyError('WRITE_QUEUE_FULL', text, { retryAfterMs: 200 });
+  }
+
+  #count({ request, size }: PreparedWrite, times: 1 | -1): void {
+    const { name } = request.actor;
+    const add = ({ writes, bytes }: Load): Load => ({ writes: writes + times, bytes: bytes + times * size });
+    this.#load = add(this.#load);
+    const own = add(this.#loads.get(name) ?? NOTHING);
+    if (own.writes === 0) this.#loads.delete(name);
+    else this.#loads.set(name, own);
   }
 
   #removed(waiting: Waiting[]): Waiting[] {
     for (const { write } of waiting) {
       if (write === undefined) this.#confirmation = undefined;
-      else this.#bytes -= write.size;
+      else this.#count(write, -1);
     }
     return waiting;
   }

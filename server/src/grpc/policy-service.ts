@@ -119,7 +119,12 @@ function watchHandler(engine: NamespaceFinder, ends: CallEnds): PolicyService['w
       const identity = identify(call.metadata);
       const options = checkWatch(request, call.getPeer());
       const watcher = options.watcher && { ...options.watcher, identity };
-      carryWatch(namespaceOf(engine, request), { ...options, ...(watcher && { watcher }) }, call, fail);
+      carryWatch(
+        namespaceOf(engine, request),
+        { ...options, identity, ...(watcher && { watcher }) },
+        call,
+        fail,
+      );
     } catch (error) {
       fail(error);
     }

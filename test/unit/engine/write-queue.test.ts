@@ -20,7 +20,7 @@ describe('the queue of writes', () => {
     return { clock, store, engine, inFlight, opening };
   }
 
-  it('takes 10,000 writes and refuses the next with WRITE_QUEUE_FULL', async () => {
+  it('takes 10,000 writes of one identity and refuses its next with WRITE_QUEUE_FULL', async () => {
     const { engine, inFlight } = await startBusy();
     const outcomes = Array.from({ length: 10_000 }, (_, i) => engine.patch({ globalMinConfidence: i / 1e5 }));
     const { retryAfterMs } = await refusal(engine.patch({ maxPositions: 60 }), 'WRITE_QUEUE_FULL');
@@ -30,6 +30,21 @@ describe('the queue of writes', () => {
     await Promise.all(outcomes);
     expect((await fresh).version?.revision).to.equal(10_002);
     expect((await engine.patch({ maxPositions: 60 })).version.revision).to.equal(10_003);
+  });
+
+  it('always has room for another identity, and for an override', async () => {
+    const { engine, inFlight } = await startBusy();
+    const outcomes: Promise<unknown>[] = [];
+    for (const [actor, most] of Object.entries({ a: 10_000, b: 5000, c: 2500, d: 1250 })) {
+      const write = (i: number) => engine.patch({ globalMinConfidence: i / 1e5 }, { actor });
+      outcomes.push(...Array.from({ length: most }, (_, i) => write(i)));
+      await refusal(write(most), 'WRITE_QUEUE_FULL');
+    }
+    outcomes.push(engine.override({}, { actor: 'a' }));
+    await inFlight.release();
+    await Promise.all(outcomes);
+    // What went out makes room again.
+    await engine.patch({ maxPositions: 60 }, { actor: 'a' });
   });
 
   it('lets all who ask for a confirmation meanwhile share one', async () => {
@@ -42,7 +57,7 @@ describe('the queue of writes', () => {
     expect(store.sent.slice(before).map(({ entries }) => entries.length)).to.deep.equal([1, 0]);
   });
 
-  it('takes 64 MiB and refuses the next, and has room again for what was taken back', async () => {
+  it('takes 64 MiB of one identity and refuses its next, and has room again for what was taken back', async () => {
     const { engine, inFlight, opening } = await startBusy();
     const large = largePatch(7900);
     const back = Array.from({ length: 64 }, () => new AbortController());

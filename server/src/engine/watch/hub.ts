@@ -9,6 +9,7 @@ import type { LoggedChange } from '../change.js';
 import type { Roster } from '../fleet/roster.js';
 import type { Journal, JournalListener } from '../journal.js';
 import type { Lease } from '../lease.js';
+import type { WatcherLimiter } from '../limits/watcher-limiter.js';
 import type { ReadBarrier } from '../read-barrier.js';
 import type { Watcher, WatcherInfo, WatchOptions, WatchSink } from '../types.js';
 import { Filters } from './filter.js';
@@ -28,6 +29,7 @@ export interface HubOptions {
   readonly lease: Lease;
   readonly clock: Clock;
   readonly barrier: ReadBarrier;
+  readonly limiter: WatcherLimiter;
   /** Is told who watches. */
   readonly roster: Roster;
 }
@@ -37,7 +39,8 @@ export class WatchHub implements JournalListener {
   readonly #options: HubOptions;
   readonly #context: WatcherContext;
   readonly #filters = new Filters();
-  readonly #watchers = new Set<HubWatcher>();
+  /** With what gives its place back. */
+  readonly #watchers = new Map<HubWatcher, () => void>();
   readonly #pulse = { at: 0 };
   #cancelTick: (() => void) | undefined;
   #closed = false;
@@ -49,6 +52,7 @@ export class WatchHub implements JournalListener {
       messages: new Messages(options.lease),
       pulse: this.#pulse,
       closed: (watcher) => {
+        this.#watchers.get(watcher)?.();
         this.#watchers.delete(watcher);
         this.#filters.release(watcher.filter);
         options.roster.left(watcher);
@@ -57,17 +61,18 @@ export class WatchHub implements JournalListener {
     options.journal.listen(this);
   }
 
-  /** @throws PolicyError STORE_UNAVAILABLE, SHUTTING_DOWN. */
+  /** @throws PolicyError STORE_UNAVAILABLE, SHUTTING_DOWN, TOO_MANY_WATCHERS. */
   watch(options: WatchOptions, sink: WatchSink): Watcher {
     if (this.#closed) throw shuttingDown();
-    const { journal, roster } = this.#options;
+    const { journal, roster, limiter } = this.#options;
     const { replica } = journal;
+    const leave = limiter.admit(options.identity);
     const { watcher: info = NOBODY } = options;
     const id = randomBytes(ID_BYTES).toString('base64url');
     const greeting = info.acknowledges ? this.#context.messages.greeting(id) : undefined;
     const filter = this.#filters.acquire(options.fields);
     const watcher = new HubWatcher(this.#context, filter, options, sink, greeting);
-    this.#watchers.add(watcher);
+    this.#watchers.set(watcher, leave);
     roster.joined(id, info, watcher);
     if (this.#cancelTick === undefined) this.#startTicking();
     const { after } = options;
@@ -110,11 +115,11 @@ export class WatchHub implements JournalListener {
   close(): void {
     this.#closed = true;
     this.#cancelTick?.();
-    for (const watcher of this.#watchers) watcher.end(shuttingDown());
+    for (const watcher of this.#watchers.keys()) watcher.end(shuttingDown());
   }
 
   #tell(news: (watcher: HubWatcher) => void): void {
-    for (const watcher of this.#watchers) {
+    for (const watcher of this.#watchers.keys()) {
       try {
         news(watcher);
       } catch (error) {
@@ -158,7 +163,7 @@ export class WatchHub implements JournalListener {
       this.#cancelTick = undefined;
       if (this.#watchers.size === 0) return;
       this.#startTicking();
-      for (const watcher of this.#watchers) watcher.tick(this.#pulse.at + TICK_MS);
+      for (const watcher of this.#watchers.keys()) watcher.tick(this.#pulse.at + TICK_MS);
     });
   }
 }
