@@ -1,6 +1,8 @@
-import { type Client, status } from '@grpc/grpc-js';
+import { type Client, credentials, status } from '@grpc/grpc-js';
 import {
+  type AcknowledgeEachResponse,
   AcknowledgeRequest,
+  FleetServiceClient,
   FleetServiceService,
   MemberState,
   OverrideRequest,
@@ -179,6 +181,30 @@ describe('the fleet over gRPC', () => {
       watcher: { component: 'replica', instance: '', acknowledges: true },
     });
     expect((await failure(imposter.next())).fields).to.deep.equal(['watcher.component']);
+  });
+
+  it('answers one acknowledgement after the other on one stream, and ends it with what it refuses', async () => {
+    const server = await serve();
+    const member = await join(server.address, 'one', { answers: false });
+    const client = keep(new FleetServiceClient(server.address, credentials.createInsecure()), (it) => {
+      it.close();
+    });
+    const said = { ...AcknowledgeRequest.create(), watcherId: member.id, version: member.version };
+    const stream = client.acknowledgeEach();
+    const answers = (stream as AsyncIterable<AcknowledgeEachResponse>)[Symbol.asyncIterator]();
+    for (let i = 0; i < 2; i += 1) {
+      stream.write({ acknowledgement: said });
+      const { renewal } = (await answers.next()).value as AcknowledgeEachResponse;
+      expect(renewal!.version).to.deep.equal(member.version);
+      expect(renewal!.validFor!.seconds).to.be.within(5, 10);
+    }
+    stream.write({ acknowledgement: { ...said, watcherId: 'unknown' } });
+    expect(await failure(answers.next())).to.include({ code: status.NOT_FOUND, reason: 'WATCHER_UNKNOWN' });
+
+    const empty = client.acknowledgeEach();
+    empty.write({ acknowledgement: undefined });
+    const nothing = (empty as AsyncIterable<AcknowledgeEachResponse>)[Symbol.asyncIterator]();
+    expect((await failure(nothing.next())).fields).to.deep.equal(['watcher_id', 'version']);
   });
 
   it('takes nothing for a watcher from another client', async () => {

@@ -1,10 +1,11 @@
 import { EventEmitter, once } from 'node:events';
 
-import { type status } from '@grpc/grpc-js';
+import { type status, type StatusObject } from '@grpc/grpc-js';
 import { type LiveOptions, type LivePolicy, PolicyClient, TradingState } from '@policystore/client';
 import {
-  AcknowledgeResponse,
+  type AcknowledgeEachRequest,
   type AcknowledgeRequest,
+  AcknowledgeResponse,
   GlobalPolicy,
   PolicyPatch,
   WatchResponse,
@@ -47,7 +48,7 @@ function message(more: Partial<WatchResponse>): WatchResponse {
   return { ...WatchResponse.fromPartial({ tradingState: TradingState.ACTIVE }), ...more };
 }
 
-/** An Acknowledge that came, and its answer. */
+/** An acknowledgement that came, on a stream or by itself, and its answer. */
 export interface Asked {
   readonly request: AcknowledgeRequest;
   /** The lease is renewed for `validForMs` (default 60 s) at this version, or at the one that was acknowledged. */
@@ -62,11 +63,11 @@ export interface LiveServer {
   readonly address: string;
   readonly streams: readonly Stream[];
   readonly asked: readonly Asked[];
-  /** The next Acknowledge that nobody has taken yet. */
+  /** The next acknowledgement that nobody has taken yet. */
   nextAsked(): Promise<Asked>;
   /** The n-th stream, from 0, once it is there. */
   stream(index: number): Promise<Stream>;
-  /** From now on every Acknowledge is answered so. */
+  /** From now on every acknowledgement is answered so. */
   answerAll(answer: (asked: Asked) => void): void;
 }
 
@@ -87,33 +88,47 @@ export function createLiveFixture() {
         events.emit('stream');
       },
       acknowledge: ({ request }, done) => {
-        const one: Asked = {
-          request,
-          renew: ({
-            revision = request.version?.revision ?? 0,
-            epoch = 'e1',
-            validForMs = 60_000,
-            ...more
-          } = {}) => {
-            done(
-              null,
-              AcknowledgeResponse.fromPartial({
-                version: at(revision, epoch),
-                validFor: { seconds: Math.floor(validForMs / 1000), nanos: (validForMs % 1000) * 1e6 },
-                tradingState: more.tradingState ?? TradingState.ACTIVE,
-              }),
-            );
-          },
-          fail: (how) => {
-            const details = 'as scripted';
-            done(typeof how === 'string' ? toStatus(new PolicyError(how, details)) : { code: how, details });
-          },
-        };
-        asked.push(one);
-        answerAll?.(one);
-        events.emit('asked');
+        ask(request, done);
+      },
+      acknowledgeEach: (stream) => {
+        stream.on('data', ({ acknowledgement }: AcknowledgeEachRequest) => {
+          ask(acknowledgement!, (error, renewal) => {
+            if (error) stream.emit('error', error);
+            else stream.write({ renewal });
+          });
+        });
       },
     });
+    function ask(
+      request: AcknowledgeRequest,
+      done: (error: Partial<StatusObject> | null, response?: AcknowledgeResponse) => void,
+    ): void {
+      const one: Asked = {
+        request,
+        renew: ({
+          revision = request.version?.revision ?? 0,
+          epoch = 'e1',
+          validForMs = 60_000,
+          ...more
+        } = {}) => {
+          done(
+            null,
+            AcknowledgeResponse.fromPartial({
+              version: at(revision, epoch),
+              validFor: { seconds: Math.floor(validForMs / 1000), nanos: (validForMs % 1000) * 1e6 },
+              tradingState: more.tradingState ?? TradingState.ACTIVE,
+            }),
+          );
+        },
+        fail: (how) => {
+          const details = 'as scripted';
+          done(typeof how === 'string' ? toStatus(new PolicyError(how, details)) : { code: how, details });
+        },
+      };
+      asked.push(one);
+      answerAll?.(one);
+      events.emit('asked');
+    }
     keep(server, () => server.close());
     return {
       server,

@@ -57,6 +57,8 @@ export {
   ListChangesResponse,
 } from './gen/quantumtrader/policy/v1/history_service.js';
 export {
+  AcknowledgeEachRequest,
+  AcknowledgeEachResponse,
   AcknowledgeRequest,
   AcknowledgeResponse,
   FleetServiceClient,

@@ -1,5 +1,6 @@
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import {
+  AcknowledgeEachRequest,
   AcknowledgeRequest,
   FleetServiceService,
   GetRequest,
@@ -31,7 +32,7 @@ export class Unreadable {
 
 const { get, update, patch, reset, rollback, override, restore, watch } = PolicyServiceService;
 const { listChanges, getRevision } = HistoryServiceService;
-const { acknowledge, listWatchers, waitApplied } = FleetServiceService;
+const { acknowledge, acknowledgeEach, listWatchers, waitApplied } = FleetServiceService;
 
 /**
  * The service's methods with two changes: a request that cannot be decoded becomes an Unreadable, and the
@@ -57,6 +58,7 @@ export const historyServiceMethods = {
 /** As `policyServiceMethods`. */
 export const fleetServiceMethods = {
   acknowledge: { ...acknowledge, requestDeserialize: reader(AcknowledgeRequest) },
+  acknowledgeEach: { ...acknowledgeEach, requestDeserialize: reader(AcknowledgeEachRequest) },
   listWatchers: { ...listWatchers, requestDeserialize: reader(ListWatchersRequest) },
   waitApplied: { ...waitApplied, requestDeserialize: reader(WaitAppliedRequest) },
 };

@@ -161,7 +161,12 @@ class Story {
     const before = this.#named.get(instance);
     if (before?.reader.error === undefined && before !== undefined && !this.#left.has(before))
       this.#drop(before);
-    const member = new TestMember(engine, { instance, heartbeatMs: 60_000 }, this.#clock);
+    // It takes nothing older than it held, as a client does.
+    const member = new TestMember(
+      engine,
+      { instance, heartbeatMs: 60_000, after: before?.held },
+      this.#clock,
+    );
     if (before !== undefined) member.takeOver(before);
     this.members.push(member);
     this.#named.set(instance, member);
@@ -196,17 +201,16 @@ class Story {
 
   async #ask(engine: TestEngine, timeoutMs: number): Promise<void> {
     const version = engine.version();
-    let receipt: WaitAppliedResponse | undefined;
-    const asking = waitApplied(engine, version, { timeoutMs }).then((answer) => (receipt = answer));
+    const asking = waitApplied(engine, version, { timeoutMs }).then((receipt) => {
+      this.#hold(version, receipt, this.#clock.now());
+    });
     await this.#clock.advance(timeoutMs + 300);
     await asking;
-    this.#hold(version, receipt!);
   }
 
   /** Compares a receipt with what everybody really did. */
-  #hold(version: Version, { members, appliedEverywhere }: WaitAppliedResponse): void {
+  #hold(version: Version, { members, appliedEverywhere }: WaitAppliedResponse, now: number): void {
     this.receipts += 1;
-    const now = this.#clock.now();
     for (const { watcherId, state, safeIn } of members) {
       const member = this.members.find(({ id }) => id !== '' && id === watcherId);
       if (member === undefined) continue;

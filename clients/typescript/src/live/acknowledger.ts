@@ -4,11 +4,12 @@ import { type Channel } from '../channels.js';
 import { readDuration } from '../duration.js';
 import { PolicyStoreError } from '../errors.js';
 import { readTradingState } from '../policy.js';
-import { type AcknowledgeRequest, type AcknowledgeResponse } from '../proto.js';
+import { type AcknowledgeRequest } from '../proto.js';
 import { backoffMs, isTransient } from '../retry.js';
 import { type Timing } from '../timing.js';
 import { callOnce } from '../unary.js';
 import { type Version } from '../version.js';
+import { Acknowledgements } from './acknowledgements.js';
 import { type Voucher } from './lease.js';
 
 /** The lease is renewed at least after this part of it, and a little earlier so that clients do not ask in step. */
@@ -97,14 +98,16 @@ export class Acknowledger {
   async run(stream: WatcherStream, signal: AbortSignal): Promise<void> {
     this.#told = undefined;
     let restMs = 0;
+    const acknowledgements = new Acknowledgements(stream.channel, this.#context.metadata);
     signal.addEventListener('abort', () => {
+      acknowledgements.end(signal.reason);
       this.#wake();
     });
     try {
       for (;;) {
         const dealt = await this.#next(restMs, signal);
         try {
-          restMs = await this.#acknowledge(stream, dealt, signal);
+          restMs = await this.#acknowledge(acknowledgements, dealt, this.#request(stream, dealt));
         } catch (error) {
           if (!(error instanceof PolicyStoreError) || signal.aborted) throw error;
           restMs = await this.#recover(error, signal);
@@ -117,9 +120,16 @@ export class Acknowledger {
 
   /** Says that the program acts no more, if the server can be told. */
   async close(stream: WatcherStream): Promise<void> {
+    const { metadata } = this.#context;
+    const { fleet } = stream.channel;
     const request = { ...this.#request(stream, this.#dealt), closing: true };
+    const never = new AbortController().signal;
     try {
-      await this.#call(stream, request, CLOSING_MS, new AbortController().signal);
+      await callOnce(
+        (options, done) => fleet.acknowledge(request, metadata, options, done),
+        CLOSING_MS,
+        never,
+      );
     } catch {
       // The server will find out: its lease on this program ends.
     }
@@ -152,11 +162,15 @@ export class Acknowledger {
   }
 
   /** @returns How long to rest. */
-  async #acknowledge(stream: WatcherStream, dealt: Dealt, signal: AbortSignal): Promise<number> {
+  async #acknowledge(
+    acknowledgements: Acknowledgements,
+    dealt: Dealt,
+    request: AcknowledgeRequest,
+  ): Promise<number> {
     const { timing } = this.#context;
     const timeoutMs = Math.min(LAST_PATIENCE_MS, this.#patienceMs * 2 ** this.#timeouts);
     const sentAt = timing.now();
-    const response = await this.#call(stream, this.#request(stream, dealt), timeoutMs, signal);
+    const response = await acknowledgements.acknowledge(request, timeoutMs);
     this.#told = dealt;
     this.#timeouts = 0;
     this.#failures = 0;
@@ -196,20 +210,6 @@ export class Acknowledger {
     }
     this.#told = undefined;
     return 0;
-  }
-
-  async #call(
-    { channel }: WatcherStream,
-    request: AcknowledgeRequest,
-    timeoutMs: number,
-    signal: AbortSignal,
-  ): Promise<AcknowledgeResponse> {
-    const { metadata } = this.#context;
-    return callOnce(
-      (options, done) => channel.fleet.acknowledge(request, metadata, options, done),
-      timeoutMs,
-      signal,
-    );
   }
 
   #request({ watcherId }: WatcherStream, dealt: Dealt | undefined): AcknowledgeRequest {

@@ -78,16 +78,17 @@ export interface Candidate {
 }
 
 /**
- * Without those that have come back, here or elsewhere: with a later stream under the same component and instance. That
- * has their lease too, since the program may act by what it held before.
+ * Without those that began a later stream under the same component and instance, here or elsewhere; of a program whose
+ * streams were all lost, the last one is left. That has the leases of the others too, since the program may act by what it
+ * held before.
  */
 export function withoutThoseReplaced(candidates: readonly Candidate[]): Member[] {
   const youngest = new Map<string, Member>();
   for (const { member } of candidates) {
-    if (!isThere(member) || member.instance === '') continue;
+    if (member.state === MemberState.UNSPECIFIED || member.instance === '') continue;
     const key = keyOf(member);
     const other = youngest.get(key);
-    if (other === undefined || sinceOf(other) < sinceOf(member)) youngest.set(key, member);
+    if (other === undefined || speaksFor(member, other)) youngest.set(key, member);
   }
   const leases = new Map<Member, Member['safeIn']>();
   const kept = candidates.filter(({ member, mayGo }) => {
@@ -101,6 +102,11 @@ export function withoutThoseReplaced(candidates: readonly Candidate[]): Member[]
     return false;
   });
   return kept.map(({ member }) => (leases.has(member) ? { ...member, safeIn: leases.get(member) } : member));
+}
+
+/** Whether a stream of a program says more of it than another one: those that are there do, and of equals the younger. */
+function speaksFor(stream: Member, other: Member): boolean {
+  return isThere(stream) === isThere(other) ? sinceOf(other) < sinceOf(stream) : isThere(stream);
 }
 
 /** The later of two; unknown is later than any. */

@@ -10,8 +10,10 @@ import {
   type CallOptions,
   type ChannelCredentials,
   Client,
+  type ClientDuplexStream,
   type ClientOptions,
   type ClientUnaryCall,
+  type handleBidiStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -84,6 +86,18 @@ export interface AcknowledgeResponse {
    * renewed.
    */
   tradingState: TradingState;
+}
+
+/** AcknowledgeEachRequest is one of several acknowledgements. */
+export interface AcknowledgeEachRequest {
+  /** acknowledgement is as in a call of its own. Must be set. */
+  acknowledgement: AcknowledgeRequest | undefined;
+}
+
+/** AcknowledgeEachResponse answers one of several acknowledgements. */
+export interface AcknowledgeEachResponse {
+  /** renewal is as in the answer to a call of its own. */
+  renewal: AcknowledgeResponse | undefined;
 }
 
 /** Selector chooses members of the fleet. What is empty chooses all. */
@@ -427,6 +441,120 @@ export const AcknowledgeResponse: MessageFns<AcknowledgeResponse> = {
       ? Duration.fromPartial(object.validFor)
       : undefined;
     message.tradingState = object.tradingState ?? 0;
+    return message;
+  },
+};
+
+function createBaseAcknowledgeEachRequest(): AcknowledgeEachRequest {
+  return { acknowledgement: undefined };
+}
+
+export const AcknowledgeEachRequest: MessageFns<AcknowledgeEachRequest> = {
+  encode(message: AcknowledgeEachRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.acknowledgement !== undefined) {
+      AcknowledgeRequest.encode(message.acknowledgement, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AcknowledgeEachRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAcknowledgeEachRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.acknowledgement = AcknowledgeRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<AcknowledgeEachRequest>, I>>(base?: I): AcknowledgeEachRequest {
+    return AcknowledgeEachRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AcknowledgeEachRequest>, I>>(object: I): AcknowledgeEachRequest {
+    const message = createBaseAcknowledgeEachRequest();
+    message.acknowledgement = (object.acknowledgement !== undefined && object.acknowledgement !== null)
+      ? AcknowledgeRequest.fromPartial(object.acknowledgement)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseAcknowledgeEachResponse(): AcknowledgeEachResponse {
+  return { renewal: undefined };
+}
+
+export const AcknowledgeEachResponse: MessageFns<AcknowledgeEachResponse> = {
+  encode(message: AcknowledgeEachResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.renewal !== undefined) {
+      AcknowledgeResponse.encode(message.renewal, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AcknowledgeEachResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAcknowledgeEachResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.renewal = AcknowledgeResponse.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<AcknowledgeEachResponse>, I>>(base?: I): AcknowledgeEachResponse {
+    return AcknowledgeEachResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AcknowledgeEachResponse>, I>>(object: I): AcknowledgeEachResponse {
+    const message = createBaseAcknowledgeEachResponse();
+    message.renewal = (object.renewal !== undefined && object.renewal !== null)
+      ? AcknowledgeResponse.fromPartial(object.renewal)
+      : undefined;
     return message;
   },
 };
@@ -1296,6 +1424,21 @@ export const FleetServiceService = {
     responseSerialize: (value: AcknowledgeResponse): Buffer => Buffer.from(AcknowledgeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): AcknowledgeResponse => AcknowledgeResponse.decode(value),
   },
+  /**
+   * AcknowledgeEach is Acknowledge for each message: answered in turn, for a fraction of what a call of its own costs. Send
+   * the next one when the last one was answered. What Acknowledge would refuse ends the stream with that error.
+   */
+  acknowledgeEach: {
+    path: "/quantumtrader.policy.v1.FleetService/AcknowledgeEach" as const,
+    requestStream: true as const,
+    responseStream: true as const,
+    requestSerialize: (value: AcknowledgeEachRequest): Buffer =>
+      Buffer.from(AcknowledgeEachRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AcknowledgeEachRequest => AcknowledgeEachRequest.decode(value),
+    responseSerialize: (value: AcknowledgeEachResponse): Buffer =>
+      Buffer.from(AcknowledgeEachResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AcknowledgeEachResponse => AcknowledgeEachResponse.decode(value),
+  },
   /** ListWatchers answers every watcher and replica that is there, or was lost and may still act. */
   listWatchers: {
     path: "/quantumtrader.policy.v1.FleetService/ListWatchers" as const,
@@ -1331,6 +1474,11 @@ export interface FleetServiceServer extends UntypedServiceImplementation {
    * NOT_FOUND `WATCHER_UNKNOWN`: the stream has ended, or is of another replica, or of another client (`x-policy-client`).
    */
   acknowledge: handleUnaryCall<AcknowledgeRequest, AcknowledgeResponse>;
+  /**
+   * AcknowledgeEach is Acknowledge for each message: answered in turn, for a fraction of what a call of its own costs. Send
+   * the next one when the last one was answered. What Acknowledge would refuse ends the stream with that error.
+   */
+  acknowledgeEach: handleBidiStreamingCall<AcknowledgeEachRequest, AcknowledgeEachResponse>;
   /** ListWatchers answers every watcher and replica that is there, or was lost and may still act. */
   listWatchers: handleUnaryCall<ListWatchersRequest, ListWatchersResponse>;
   /**
@@ -1363,6 +1511,16 @@ export interface FleetServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: AcknowledgeResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * AcknowledgeEach is Acknowledge for each message: answered in turn, for a fraction of what a call of its own costs. Send
+   * the next one when the last one was answered. What Acknowledge would refuse ends the stream with that error.
+   */
+  acknowledgeEach(): ClientDuplexStream<AcknowledgeEachRequest, AcknowledgeEachResponse>;
+  acknowledgeEach(options: Partial<CallOptions>): ClientDuplexStream<AcknowledgeEachRequest, AcknowledgeEachResponse>;
+  acknowledgeEach(
+    metadata: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientDuplexStream<AcknowledgeEachRequest, AcknowledgeEachResponse>;
   /** ListWatchers answers every watcher and replica that is there, or was lost and may still act. */
   listWatchers(
     request: ListWatchersRequest,
