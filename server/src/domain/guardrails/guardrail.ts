@@ -11,6 +11,8 @@ export interface Guardrail {
   readonly description: string;
   /** Absent: in all. */
   readonly namespaces: readonly string[] | undefined;
+  /** How much of the policy it looks at for one change, at most: keywords of a schema, once for each entry. */
+  readonly steps: number;
   /** What the change makes worse, as paths in the policy. Empty: the rule lets it pass. */
   check(change: GuardedChange): Finding[];
 }

@@ -6,7 +6,7 @@ import { type Finding, shown } from '../violation.js';
 import type { Guardrail } from './guardrail.js';
 import form from './guardrails.schema.json' with { type: 'json' };
 import { STEPPED } from './moves.js';
-import { hint } from './schema-form.js';
+import { hint, MAX_STEPS } from './schema-form.js';
 import { createSchemaRule } from './schema-rule.js';
 import { type Bound, createStepLimit, type StepLimit } from './step-limit.js';
 
@@ -57,6 +57,11 @@ export function parseGuardrails(text: string, source: string, namespaces: readon
     if (Array.isArray(made)) {
       findings.push(...made.map(({ path, ...rest }) => ({ path: ['rules', i, 'schema', ...path], ...rest })));
     } else if (made !== undefined) rules.push(made);
+  }
+  const steps = rules.reduce((sum, rule) => sum + rule.steps, 0);
+  if (steps > MAX_STEPS) {
+    const description = `ask for too much together: ${steps} checks of one policy, at most ${MAX_STEPS}`;
+    findings.push({ path: ['rules'], description });
   }
   if (findings.length > 0) refuse(findings);
   const byNamespace = new Map(

@@ -8,9 +8,11 @@ import { type Finding, shown } from '../violation.js';
 const MAX_DEPTH = 32;
 const MAX_BYTES = 64 * 1024;
 /** Keywords that are looked at for one policy, those inside `items` and the like once for each entry. */
-const MAX_STEPS = 200_000;
+export const MAX_STEPS = 200_000;
 /** As many values of an enum are compared in the time that another keyword takes. */
 const COMPARED_AT_ONCE = 50;
+
+const MODES = ['DEFENSIVE', 'NORMAL', 'AGGRESSIVE'];
 
 type Path = readonly (string | number)[];
 
@@ -69,6 +71,8 @@ export interface SchemaForm {
   readonly findings: Finding[];
   /** The fields that the schema speaks of: what it says depends on no other. */
   readonly fields: readonly FieldName[];
+  /** How many keywords are looked at for one policy, at most. */
+  readonly steps: number;
 }
 
 /** Looks through an operator's schema over the policy before it is compiled. Paths are within the schema. */
@@ -76,7 +80,7 @@ export function inspectSchema(schema: Json): SchemaForm {
   const bytes = Buffer.byteLength(JSON.stringify(schema));
   if (bytes > MAX_BYTES) {
     const description = `must have at most ${MAX_BYTES} bytes as JSON, got ${bytes}`;
-    return { findings: [{ path: [], description }], fields: [] };
+    return { findings: [{ path: [], description }], fields: [], steps: 0 };
   }
   const inspection = new Inspection(schema);
   inspection.look(schema, { path: [], isPolicy: true, times: 1, refs: [] });
@@ -84,7 +88,7 @@ export function inspectSchema(schema: Json): SchemaForm {
   if (fields.length === 0 && inspection.findings.length === 0) {
     inspection.findings.push({ path: [], description: `says nothing about a field: ${FIELDS.join(', ')}` });
   }
-  return { findings: inspection.findings, fields };
+  return { findings: inspection.findings, fields, steps: inspection.steps };
 }
 
 interface Place {
@@ -100,15 +104,15 @@ interface Place {
 class Inspection {
   readonly findings: Finding[] = [];
   readonly fields = new Set<string>();
+  steps = 0;
   readonly #root: Json;
-  #steps = 0;
 
   constructor(root: Json) {
     this.#root = root;
   }
 
   look(schema: Json | undefined, place: Place): void {
-    if (this.#steps > MAX_STEPS) return;
+    if (this.steps > MAX_STEPS) return;
     if (typeof schema === 'boolean' && !place.isPolicy) return;
     if (!isJsonObject(schema)) {
       this.#refuse(place.path, `must be a schema, got ${shown(schema)}`);
@@ -126,9 +130,8 @@ class Inspection {
     const path = [...place.path, keyword];
     const known = isPolicy ? OF_POLICY : OF_VALUES;
     const holds = Object.hasOwn(known, keyword) ? known[keyword] : undefined;
-    const length = Array.isArray(value) ? value.length : 1;
-    this.#steps += place.times * (keyword === 'enum' ? 1 + Math.ceil(length / COMPARED_AT_ONCE) : 1);
-    if (this.#steps > MAX_STEPS) {
+    this.steps += place.times * stepsOf(keyword, value);
+    if (this.steps > MAX_STEPS) {
       this.#refuse([], `asks for too much: more than ${MAX_STEPS} checks of one policy`);
       return;
     }
@@ -156,6 +159,7 @@ class Inspection {
         return;
       case 'members':
         for (const [name, inner] of isJsonObject(value) ? Object.entries(value) : []) {
+          if (isPolicy && name === 'risk_mode') this.#checkModes(inner, [...path, name]);
           this.look(inner, { ...place, path: [...path, name], isPolicy: false });
         }
     }
@@ -195,11 +199,40 @@ class Inspection {
     }
   }
 
+  /** A mode that there is not would be compared with in vain. */
+  #checkModes(schema: Json, path: Path): void {
+    if (!isJsonObject(schema)) return;
+    const modes = [
+      { value: schema['const'], at: ['const'] },
+      ...this.#list(schema['enum'] ?? null).map((value, i) => ({ value, at: ['enum', i] })),
+    ];
+    for (const { value, at } of modes) {
+      if (value === undefined || MODES.some((mode) => mode === value)) continue;
+      const word = typeof value === 'string' ? value : '';
+      this.#refuse([...path, ...at], `${shown(value)} is not a risk mode: ${hint(word, MODES)}`);
+    }
+  }
+
   #refuse(path: Path, description: string): void {
     const isTold = this.findings.some(
       (finding) => finding.description === description && finding.path.join('/') === path.join('/'),
     );
     if (!isTold) this.findings.push({ path, description });
+  }
+}
+
+/** How many keywords one is as good as. */
+function stepsOf(keyword: string, value: Json): number {
+  const length = (list: Json): number => (Array.isArray(list) ? list.length : 1);
+  switch (keyword) {
+    case 'enum':
+      return 1 + Math.ceil(length(value) / COMPARED_AT_ONCE);
+    case 'required':
+      return 1 + length(value);
+    case 'dependentRequired':
+      return 1 + Object.values(isJsonObject(value) ? value : {}).flat().length;
+    default:
+      return 1;
   }
 }
 

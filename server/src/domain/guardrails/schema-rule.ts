@@ -13,13 +13,14 @@ export interface SchemaRule extends Pick<Guardrail, 'name' | 'description' | 'na
 
 /** A guardrail, or everything that is wrong with its schema; paths are within the schema. */
 export function createSchemaRule({ schema, ...rule }: SchemaRule): Guardrail | Finding[] {
-  const { findings, fields } = inspectSchema(schema);
+  const { findings, fields, steps } = inspectSchema(schema);
   if (findings.length > 0) return findings;
   const validate = compile(withTypes(schema));
   if (Array.isArray(validate)) return validate;
   const concerned = new Set(fields);
   return {
     ...rule,
+    steps,
     check(change) {
       if (!change.loosened.some((field) => concerned.has(field))) return [];
       const wrong = violations(validate, change.after, fields);
@@ -37,6 +38,7 @@ function compile(schema: Json): ValidateFunction | Finding[] {
   const ajv = new Ajv2020({
     strict: true,
     strictRequired: false,
+    allowUnionTypes: true,
     allErrors: true,
     ownProperties: true,
     verbose: true,

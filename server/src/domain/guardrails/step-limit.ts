@@ -26,6 +26,8 @@ export function createStepLimit(limit: StepLimit): Guardrail {
     name,
     description,
     namespaces,
+    // The cost follows the change, not the policy.
+    steps: 0,
     check({ moves, after, past }) {
       const numbers = moves.numbers.filter((move) => move.field === field);
       const names = moves.names.filter((move) => move.field === field);

@@ -185,6 +185,11 @@ rules:
         { properties: { risk_mode: { maximum: 3 } } },
         'missing type "number" for keyword "maximum"',
       ],
+      [
+        'a mode that there is not',
+        { if: { properties: { risk_mode: { const: 'AGRESSIVE' } } } },
+        'risk_mode.const "AGRESSIVE" is not a risk mode: did you mean AGGRESSIVE?',
+      ],
       ['nothing to say', { title: 'x' }, 'says nothing about a field'],
       ['which members a policy has', { additionalProperties: false }, 'cannot be said of the policy itself'],
       ['a schema that is none', { allOf: [5] }, 'allOf[0] must be a schema, got 5'],
@@ -211,6 +216,23 @@ rules:
       expect(schemaProblems({ properties: { allowed_symbols: { items: many } } }).join()).to.include(
         'asks for too much',
       );
+      const names = Array.from({ length: 8000 }, (_, i) => i.toString(36));
+      for (const keyword of [{ required: names }, { dependentRequired: { a: names } }]) {
+        const each = { additionalProperties: { type: 'object', ...keyword } };
+        expect(schemaProblems({ properties: { custom_params: each } }).join()).to.include(
+          'asks for too much',
+        );
+      }
+    });
+
+    it('is refused where all together ask for too much', () => {
+      const schema = {
+        properties: { allowed_symbols: { items: { type: 'string', minLength: 1, maxLength: 9 } } },
+      };
+      const rules = Array.from({ length: 7 }, (_, i) => ({ name: `r${i}`, schema }));
+      const text = (count: number): string => JSON.stringify({ rules: rules.slice(0, count) });
+      expect(parse(text(6)).rules).to.have.lengthOf(6);
+      expect(problems(text(7)).join()).to.match(/rules ask for too much together: \d+ checks of one policy/);
     });
 
     it('is refused where it is too large or too deep', () => {
