@@ -122,8 +122,7 @@ export function ask<Request, Response>(
   request: Request,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Response> {
-  const metadata = new Metadata();
-  for (const [key, value] of Object.entries(headers)) metadata.set(key, value);
+  const metadata = metadataOf(headers);
   return new Promise((resolve, reject) => {
     const { path, requestSerialize, responseDeserialize } = method;
     client.makeUnaryRequest(
@@ -139,6 +138,12 @@ export function ask<Request, Response>(
       },
     );
   });
+}
+
+export function metadataOf(headers: Readonly<Record<string, string>>): Metadata {
+  const metadata = new Metadata();
+  for (const [key, value] of Object.entries(headers)) metadata.set(key, value);
+  return metadata;
 }
 
 /** The same method, sent bytes as they are. */
@@ -201,8 +206,12 @@ export interface TestWatch {
   cancel(): void;
 }
 
-export function watch(client: PolicyServiceClient, request: Partial<WatchRequest> = {}): TestWatch {
-  const stream = client.watch({ ...EMPTY_WATCH, ...request });
+export function watch(
+  client: PolicyServiceClient,
+  request: Partial<WatchRequest> = {},
+  headers: Readonly<Record<string, string>> = {},
+): TestWatch {
+  const stream = client.watch({ ...EMPTY_WATCH, ...request }, metadataOf(headers));
   const messages = stream[Symbol.asyncIterator]() as AsyncIterator<WatchResponse>;
   return {
     stream,
