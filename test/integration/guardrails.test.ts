@@ -100,7 +100,7 @@ describe('guardrails of a server', () => {
     await until(async () => server.output.includes('guardrails changed'));
     expect(await refusalOf(client.patch({ maxPositions: 10 }))).to.equal(undefined);
 
-    writeFileSync(path(), `${rule(100).slice(0, -9)}`);
+    writeFileSync(path(), rule(100).slice(0, -9));
     await until(async () => server.output.includes('guardrails NOT changed'));
     expect(await refusalOf(client.patch({ maxPositions: 11 }))).to.include({ reason: 'GUARDRAIL_VIOLATED' });
 
