@@ -15,6 +15,7 @@ import { createGrpcServer } from './grpc/grpc-server.js';
 import { createIdentifier, unverified } from './grpc/identity.js';
 import { createEngineLog } from './log-engine.js';
 import { openAccessRules } from './open-access.js';
+import { openGuardrails } from './open-guardrails.js';
 import { openIdentity } from './open-identity.js';
 import { createMemoryStore } from './store/memory/memory-store.js';
 import { createPostgresStore } from './store/postgres/store.js';
@@ -50,6 +51,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   const identity = openIdentity(config, log);
   const { authenticator, certificates } = identity;
   const access = openAccessRules(config, log);
+  const guardrails = openGuardrails(config, log);
   const store = openStore(config);
   const closing = new AbortController();
   const isClosing = (): boolean => closing.signal.aborted;
@@ -72,6 +74,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   };
   const grpc = await createGrpcServer(context, config.grpcAddress, certificates).catch(
     async (error: unknown) => {
+      guardrails?.close();
       access.close();
       identity.close();
       await store.close();
@@ -83,7 +86,14 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     await reachStore(store, log, closing.signal);
     if (isClosing()) return;
     const replica = { id: randomBytes(6).toString('hex'), address: grpc.address };
-    engine = createEngine({ ...config, store, replica, access, log: engineLog(config, grpc.address, log) });
+    engine = createEngine({
+      ...config,
+      store,
+      replica,
+      access,
+      guardrails,
+      log: engineLog(config, grpc.address, log),
+    });
     await engine.ready;
     if (!isClosing()) grpc.setServing(true);
   }
@@ -96,6 +106,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
       grpc.setServing(false);
       await engine?.close();
       access.close();
+      guardrails?.close();
       await grpc.close();
       identity.close();
       await store.close();

@@ -21,6 +21,7 @@ import { apply, copyPolicy, emptyPatch } from '../../server/src/domain/patch/pat
 import type { FieldName, JsonObject, Policy } from '../../server/src/domain/policy.js';
 import { presetPolicy, presets } from '../../server/src/domain/presets.js';
 import type { LoggedChange } from '../../server/src/engine/change.js';
+import type { GuardrailSource } from '../../server/src/engine/guard.js';
 import type { EngineLog } from '../../server/src/engine/engine-log.js';
 import { createEngine } from '../../server/src/engine/engine.js';
 import type { OlderStore } from '../../server/src/engine/recovery.js';
@@ -58,6 +59,7 @@ export interface EngineSetup {
   readonly expected?: readonly Expected[];
   /** Default: everybody may do everything. */
   readonly access?: Access;
+  readonly guardrails?: GuardrailSource;
   /** False: returns before the store was reached. */
   readonly ready?: boolean;
 }
@@ -132,6 +134,7 @@ export async function startEngine(setup: EngineSetup = {}): Promise<TestEngine> 
     replica: { id: replica, address: `${replica}:50051` },
     expected,
     access,
+    guardrails: setup.guardrails,
     log: recordInto(log),
   });
   if (ready) await engine.ready;

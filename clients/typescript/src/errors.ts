@@ -27,7 +27,7 @@ export class PolicyStoreError extends Error {
   readonly code: StatusName;
   /** What happened, for programs: `VERSION_MISMATCH`, `VALIDATION_FAILED`, … Unset: the call never got that far. */
   readonly reason: string | undefined;
-  /** Every field that breaks a rule. Empty unless the reason is `VALIDATION_FAILED`. */
+  /** Every field that breaks a rule. Empty unless the reason is `VALIDATION_FAILED` or `GUARDRAIL_VIOLATED`. */
   readonly violations: readonly FieldViolation[];
   /** When the server asks to be tried again, in milliseconds. */
   readonly retryAfterMs: number | undefined;

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import { parseAccess } from '../domain/access/access-file.js';
 import type { Defaults } from '../domain/defaults.js';
+import { parseGuardrails } from '../domain/guardrails/parse-guardrails.js';
 import { parseInitial } from '../domain/initial.js';
 import type { Policy } from '../domain/policy.js';
 import { policyOf, presetPolicy, presets } from '../domain/presets.js';
@@ -53,6 +54,8 @@ export interface Config {
   readonly initial: Policy;
   /** The file that says who may do what, which can be used. Undefined: there is none. */
   readonly accessPath: string | undefined;
+  /** The file of the guardrails, which can be used. Undefined: there are none. */
+  readonly guardrailsPath: string | undefined;
   readonly log: LogOptions;
   /** The settings in effect as text, by environment name, without secrets. */
   readonly effective: Readonly<Record<string, string>>;
@@ -106,6 +109,7 @@ export function readConfig(argv: readonly string[], version: string, isTerminal:
   const format = read('logFormat', oneOf(LOG_FORMATS));
   const defaults = readDefaults(read);
   const accessPath = read('access', (text) => readAccess(text, authenticates));
+  const guardrails = read('guardrails', (text) => checkGuardrails(text, namespaces));
   const initial = read('initial', (text) => readInitial(text, defaults ?? presets.default));
   if (
     problems.length > 0 ||
@@ -122,6 +126,7 @@ export function readConfig(argv: readonly string[], version: string, isTerminal:
     format === undefined ||
     defaults === undefined ||
     accessPath === undefined ||
+    guardrails === undefined ||
     initial === undefined
   ) {
     throw new BadSettings(problems);
@@ -141,6 +146,7 @@ export function readConfig(argv: readonly string[], version: string, isTerminal:
     defaults,
     initial,
     accessPath: accessPath === '' ? undefined : accessPath,
+    guardrailsPath: guardrails === '' ? undefined : guardrails,
     log: { level, format },
     effective: effectiveSettings(texts),
     creationSettings: CREATION_SETTINGS.filter((name) => given[name] !== undefined).map(
@@ -212,6 +218,17 @@ function readAccess(path: string, authenticates: boolean): string {
     return path;
   } catch (error) {
     throw new BadValue(`is no access file that can be used: ${messageOf(error)}`);
+  }
+}
+
+/** @param namespaces Undefined: they could not be read, which is told already. */
+function checkGuardrails(path: string, namespaces: readonly string[] | undefined): string {
+  if (path === '' || namespaces === undefined) return path;
+  try {
+    parseGuardrails(readFileSync(path, 'utf8'), path, namespaces);
+    return path;
+  } catch (error) {
+    throw new BadValue(`is no file of guardrails that can be used: ${messageOf(error)}`);
   }
 }
 

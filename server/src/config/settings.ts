@@ -171,6 +171,14 @@ const TABLE = {
     description:
       'components that should watch and acknowledge, and how many of each, such as executor:20,risk_guard:2; others are told who is missing',
   },
+  guardrails: {
+    env: 'POLICY_GUARDRAILS',
+    flag: '--guardrails',
+    placeholder: '<file>',
+    group: POLICY,
+    description:
+      'a YAML or JSON file of what no writer can exceed: a JSON Schema over the policy, and how far a field may move per change and per hour; read again when it changes',
+  },
   initial: {
     env: 'POLICY_INITIAL',
     flag: '--initial',

@@ -1,8 +1,8 @@
 import { RiskMode } from '@policystore/client/proto';
 
-import { isJsonObject, unsignedZero, withoutNulls } from './json.js';
+import { bareObject, isJsonObject, unsignedZero, withoutNulls } from './json.js';
 import { nearest } from './nearest.js';
-import { FIELDS, type Json, type JsonObject, type Policy, type Scalars } from './policy.js';
+import { type FieldName, FIELDS, type Json, type JsonObject, type Policy, type Scalars } from './policy.js';
 import { check, OUTPUT_ONLY } from './rules.js';
 import { checkStruct } from './struct-rules.js';
 import { type Finding, shown } from './violation.js';
@@ -45,6 +45,32 @@ export function fromValidJson(json: PolicyJson, defaults: Scalars): Policy {
     systemHealth: withoutNulls(json.system_health ?? {}),
     customParams: withoutNulls(json.custom_params ?? {}),
   };
+}
+
+/** These fields of a policy in REST shape. Lists and structs are shared with it. */
+export function toPolicyJson(policy: Policy, fields: readonly FieldName[] = FIELDS): JsonObject {
+  const json = bareObject();
+  for (const field of fields) json[field] = JSON_OF[field](policy);
+  return json;
+}
+
+const JSON_OF: Readonly<Record<FieldName, (policy: Policy) => Json>> = {
+  risk_mode: (policy) => RiskMode[policy.riskMode],
+  allowed_strategies: (policy) => policy.allowedStrategies,
+  allowed_symbols: (policy) => policy.allowedSymbols,
+  max_risk_per_trade: (policy) => policy.maxRiskPerTrade,
+  max_positions: (policy) => policy.maxPositions,
+  global_min_confidence: (policy) => policy.globalMinConfidence,
+  opp_rankings: (policy) => objectOf(policy.oppRankings),
+  model_versions: (policy) => objectOf(policy.modelVersions),
+  system_health: (policy) => policy.systemHealth,
+  custom_params: (policy) => policy.customParams,
+};
+
+function objectOf(entries: ReadonlyMap<string, Json>): JsonObject {
+  const object = bareObject();
+  for (const [key, value] of entries) object[key] = value;
+  return object;
 }
 
 function checkMember(key: string, value: Json): Finding[] {

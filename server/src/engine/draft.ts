@@ -16,6 +16,7 @@ import { invalid, PolicyError } from '../errors.js';
 import type { Authorizer } from './access/authorizer.js';
 import { type Authorship, formatVersion, type ProposedChange, timestamp } from './change.js';
 import { Composer, type Part } from './composer.js';
+import type { Guard } from './guard.js';
 import type { FieldRevisions, Guarded } from './field-revisions.js';
 import type { PreparedWrite } from './prepare-write.js';
 import { mergePending, type Replica } from './replica.js';
@@ -43,12 +44,15 @@ export class Draft {
   readonly #inverses: Applied['inverse'][] = [];
   readonly #requests = new Map<string, SeenRequest>();
   readonly #fieldRevisions: FieldRevisions;
+  readonly #guard: Guard | undefined;
 
-  constructor(replica: Replica, authorizer: Authorizer) {
+  /** @param guard Absent: there are no guardrails. */
+  constructor(replica: Replica, authorizer: Authorizer, guard?: Guard) {
     this.#replica = replica;
     this.#authorizer = authorizer;
     this.#composer = new Composer(replica.base, replica.overrides, replica.head);
     this.#fieldRevisions = replica.fieldRevisions.fork();
+    this.#guard = guard;
   }
 
   get changes(): readonly ProposedChange[] {
@@ -122,6 +126,7 @@ export class Draft {
     const refusal =
       this.#authorizer.refusal(write, applied.fields, old, base.policy) ??
       this.#violated(applied) ??
+      this.#guard?.refusal(applied, base.policy) ??
       refuseMasked(write, step, masked, applied);
     if (refusal !== undefined) {
       takeBack();
@@ -131,7 +136,10 @@ export class Draft {
     const visible = this.#inForce();
     const hidden = visible === base.policy ? [] : maskedFields(applied.patch, base.policy, visible);
     if (isDryRun || applied.fields.length === 0) takeBack();
-    else this.#propose(write, { applied, says: { rollbackTo: step.rollbackTo } }, before, applied.fields);
+    else {
+      this.#propose(write, { applied, says: { rollbackTo: step.rollbackTo } }, before, applied.fields);
+      this.#guard?.proposed(applied);
+    }
     return { version: this.#version, patch: applied.patch, maskedFields: hidden, replayed: false, policy };
   }
 

@@ -32,6 +32,8 @@ export interface JournalOptions {
   /** What the namespace is created with. */
   readonly initial: Policy;
   readonly olderStore: OlderStore;
+  /** Whether there may be step limits, which ask for what was in the last hour. */
+  readonly trailed: boolean;
 }
 
 /** What the journal tells of the replica. */
@@ -197,9 +199,9 @@ export class Journal {
     found: Checkpoint,
     { created, wentOnFrom }: { created: boolean; wentOnFrom: Head | undefined },
   ): void {
-    const { namespace, log } = this.#options;
+    const { namespace, log, trailed } = this.#options;
     const before = this.#replica;
-    const replica = new Replica(found, before);
+    const replica = new Replica(found, before, { trailed });
     this.#replica = replica;
     const version = formatVersion(found.head);
     const isNewEpoch = before?.head.epoch !== found.head.epoch;

@@ -13,6 +13,7 @@ import type { PolicyStore } from '../store/store.js';
 import type { Access } from './access/access.js';
 import { GetBytes } from './bytes/get-bytes.js';
 import type { EngineLog } from './engine-log.js';
+import type { GuardrailSource } from './guard.js';
 import { Fleet } from './fleet/fleet.js';
 import type { ReplicaIdentity } from './fleet/members.js';
 import { Roster } from './fleet/roster.js';
@@ -21,6 +22,8 @@ import { Expiry } from './expiry.js';
 import { History } from './history/history.js';
 import { Journal } from './journal.js';
 import { Lease } from './lease.js';
+import { WatcherLimiter } from './limits/watcher-limiter.js';
+import { WriteLimiter } from './limits/write-limiter.js';
 import { ReadBarrier } from './read-barrier.js';
 import type { OlderStore } from './recovery.js';
 import { StoreTime } from './store-time.js';
@@ -59,6 +62,8 @@ export interface NamespaceOptions {
   /** Who should be there. */
   readonly expected: readonly Expected[];
   readonly access: Access;
+  /** What no writer can exceed. Absent: nothing. */
+  readonly guardrails?: GuardrailSource | undefined;
   readonly log: EngineLog;
   readonly clock: Clock;
 }
@@ -68,6 +73,7 @@ export class ServedNamespace implements Namespace {
   readonly name: string;
   readonly #journal: Journal;
   readonly #getBytes: GetBytes;
+  readonly #writeLimiter: WriteLimiter;
   readonly #writer: Writer;
   readonly #barrier: ReadBarrier;
   readonly #hub: WatchHub;
@@ -80,14 +86,20 @@ export class ServedNamespace implements Namespace {
     this.name = options.namespace;
     const lease = new Lease(options.leaseMs, options.clock);
     const storeTime = new StoreTime(options.clock);
-    const journal = new Journal({ ...options, storeTime });
+    const journal = new Journal({ ...options, storeTime, trailed: options.guardrails !== undefined });
     const parts = { ...options, journal, lease, storeTime };
     this.#journal = journal;
     this.#getBytes = new GetBytes(lease);
+    this.#writeLimiter = new WriteLimiter(parts);
     this.#writer = new Writer(parts);
     this.#barrier = new ReadBarrier({ ...parts, writer: this.#writer });
     const roster = new Roster(parts);
-    this.#hub = new WatchHub({ ...parts, barrier: this.#barrier, roster });
+    this.#hub = new WatchHub({
+      ...parts,
+      barrier: this.#barrier,
+      roster,
+      limiter: new WatcherLimiter(parts),
+    });
     // Behind the hub, which tells the watchers of a change before anybody asks what they make of it.
     this.#fleet = new Fleet({ ...parts, barrier: this.#barrier, roster });
     this.#follower = new Follower(parts);
@@ -115,6 +127,7 @@ export class ServedNamespace implements Namespace {
   }
 
   async write(request: WriteRequest, signal?: AbortSignal): Promise<WriteOutcome> {
+    this.#writeLimiter.admit(request);
     const { action } = request;
     const past = action.kind === 'rollback' ? await this.#pastOf(request, action.to, signal) : undefined;
     return this.#writer.write(request, signal, past);

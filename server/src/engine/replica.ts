@@ -4,6 +4,9 @@ import { effectivePatch, effectivePolicy, effectiveState } from '../domain/effec
 import { policyFromFields } from '../domain/fields.js';
 import { overridesFromFields } from '../domain/override-fields.js';
 import { changeOverrides, findOverride, joinOverrides, type Overrides } from '../domain/overrides.js';
+import { movesOf } from '../domain/guardrails/moves.js';
+import { withinHour } from '../domain/guardrails/track.js';
+import { Trail } from '../domain/guardrails/trail.js';
 import { emptyPatch } from '../domain/patch/patch.js';
 import type { Policy } from '../domain/policy.js';
 import { WorkingCopy } from '../domain/working-copy.js';
@@ -37,6 +40,8 @@ export class Replica {
   readonly requests = new SeenRequests();
   readonly fieldRevisions: FieldRevisions;
   readonly lineage: Lineage;
+  /** What step limits need to know of the last hour. Undefined: nobody asked for it. */
+  readonly trail: Trail | undefined;
   #head: Head;
   #commitTime: number;
   #overrides: Overrides;
@@ -51,7 +56,11 @@ export class Replica {
   #apart: RecentChanges | undefined;
 
   /** @param before The one that this replaces: what is pending stays so. */
-  constructor(checkpoint: Checkpoint, before?: Pick<Replica, 'pending' | 'pendingSequence'>) {
+  constructor(
+    checkpoint: Checkpoint,
+    before?: Pick<Replica, 'pending' | 'pendingSequence'>,
+    { trailed = false } = {},
+  ) {
     this.#head = checkpoint.head;
     this.#commitTime = checkpoint.commitTime;
     const { policy, overrides } = readState(checkpoint);
@@ -64,7 +73,8 @@ export class Replica {
     this.#pendingSequence = before?.pendingSequence ?? 0;
     const oldest = checkpoint.recent[0]?.revision ?? checkpoint.head.revision + 1;
     this.fieldRevisions = new FieldRevisions(oldest - 1);
-    for (const entry of checkpoint.recent) this.#remember(decodeEntry(entry));
+    if (trailed) this.trail = new Trail();
+    for (const entry of checkpoint.recent) this.#remember(decodeEntry(entry), checkpoint.now);
     if (this.#pending.length > 0) this.#apart = new RecentChanges(RECENT);
     this.#inForce = mergePending(overrides, this.#pending);
     this.#effective = effectivePolicy(policy, this.#inForce);
@@ -205,14 +215,22 @@ export class Replica {
     this.#state = {};
   }
 
-  #remember(change: LoggedChange): void {
+  /** @param now The store's clock: what is long past leaves no trail. */
+  #remember(change: LoggedChange, now = change.commitTime): void {
     this.recent.push(change);
     this.requests.fold(change);
     this.#pending = uncommitted(this.#pending, change.change);
     this.fieldRevisions.changed(change.base.fields, change.revision);
     if (change.overrides !== undefined) this.fieldRevisions.changed(['overrides'], change.revision);
     this.lineage.fold(change);
+    if (this.trail !== undefined && withinHour(change.commitTime, now)) followTrail(this.trail, change);
   }
+}
+
+/** What begins a log was nothing else before. */
+function followTrail(trail: Trail, { change, commitTime }: LoggedChange): void {
+  const { previous, patch = emptyPatch(), inverse = emptyPatch() } = change;
+  if (previous !== '') trail.fold(movesOf({ patch, inverse }), commitTime);
 }
 
 /** The same id with another payload is another write. */

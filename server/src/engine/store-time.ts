@@ -32,8 +32,13 @@ export class StoreTime {
     return this.#micros + Math.floor((this.#clock.now() - this.#receivedAt) * 1000);
   }
 
+  /** The store's clock has surely come to this, in microseconds since the Unix epoch. */
+  get surely(): number {
+    return this.now - MAX_AHEAD;
+  }
+
   /** Milliseconds until the store's clock has surely reached `micros`, so that nothing ends early. Not above 0: it has. */
   msUntil(micros: number): number {
-    return (micros + MAX_AHEAD - this.now) / 1000;
+    return (micros - this.surely) / 1000;
   }
 }

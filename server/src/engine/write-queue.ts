@@ -5,13 +5,15 @@ import type { Verdict } from './draft.js';
 import type { PreparedWrite } from './prepare-write.js';
 import type { PendingOverride } from './replica.js';
 
-/** What may wait, and what goes out in one commit: requests and bytes. */
-const MAX_QUEUED = { writes: 10_000, bytes: 64 * 1024 * 1024 };
+/** What may wait of all callers together, and what goes out in one commit: requests and bytes. */
+const MAX_QUEUED = { writes: 20_000, bytes: 128 * 1024 * 1024 };
 export const MAX_BATCH = { writes: 256, bytes: 1024 * 1024 };
 
 /** A caller that waits for its verdict; without a write it asks only for the store's confirmation. */
 export interface Waiting {
   readonly write: PreparedWrite | undefined;
+  /** The writes of one identity have ascending turns, and those of all identities go out turn by turn. */
+  readonly turn: number;
   readonly verdict: Promise<Verdict>;
   readonly resolve: (verdict: Verdict) => void;
   readonly reject: (error: Error) => void;
@@ -19,12 +21,32 @@ export interface Waiting {
   pending: PendingOverride | undefined;
 }
 
-/** Writes in order of arrival, bounded; overrides come first, and are not bounded. */
+/** How much of something waits: requests and bytes. */
+interface Load {
+  readonly writes: number;
+  readonly bytes: number;
+}
+
+const NOTHING: Load = { writes: 0, bytes: 0 };
+
+/** What waits of one identity, and the turn of its last. */
+interface Share extends Load {
+  readonly turn: number;
+}
+
+/**
+ * Writes of each identity in order of arrival, and of all identities in turn, so that nobody waits behind all that another
+ * one has sent. Overrides come first. The writes are bounded, overrides are not: an identity may have as much in it as it
+ * leaves free, one alone half of it, and there is always room for another one.
+ */
 export class WriteQueue {
   #waiting: Waiting[] = [];
   /** The one that all who wait for a confirmation share, until it leaves the queue. */
   #confirmation: Waiting | undefined;
-  #bytes = 0;
+  #load = NOTHING;
+  readonly #shares = new Map<string, Share>();
+  /** Whose turn it is: what comes from somebody who has nothing here is next. */
+  #turn = 0;
   #closed = false;
 
   /** @throws PolicyError WRITE_QUEUE_FULL, SHUTTING_DOWN. */
@@ -32,9 +54,9 @@ export class WriteQueue {
     if (this.#closed) throw shuttingDown();
     const isUrgent = isStop(write);
     if (!isUrgent) this.#refuseExcess(write, signal);
-    const waiting = createWaiting(write);
-    this.#waiting.splice(isUrgent ? this.#placeOf(write) : this.#waiting.length, 0, waiting);
-    this.#bytes += write.size;
+    const waiting = createWaiting(write, isUrgent ? this.#turn : this.#turnOf(write));
+    this.#waiting.splice(isUrgent ? this.#placeOfStop(write) : this.#placeOf(waiting), 0, waiting);
+    this.#count(waiting, 1);
     signal?.addEventListener('abort', () => {
       if (this.remove(waiting)) waiting.reject(signal.reason as Error);
     });
@@ -48,20 +70,21 @@ export class WriteQueue {
   pushConfirmation(): Promise<Verdict> {
     if (this.#closed) throw shuttingDown();
     if (this.#confirmation === undefined) {
-      this.#confirmation = createWaiting(undefined);
-      this.#waiting.push(this.#confirmation);
+      this.#confirmation = createWaiting(undefined, this.#turn);
+      this.#waiting.splice(this.#placeOf(this.#confirmation), 0, this.#confirmation);
     }
     return this.#confirmation.verdict;
   }
 
-  /** The next batch, oldest first; empty when nothing waits. */
+  /** The next batch, in the order in which it counts; empty when nothing waits. */
   take(): Waiting[] {
     let bytes = 0;
     let count = 0;
-    for (const { write } of this.#waiting) {
+    for (const { write, turn } of this.#waiting) {
       bytes += write?.size ?? 0;
       if (count > 0 && (count >= MAX_BATCH.writes || bytes > MAX_BATCH.bytes)) break;
       count += 1;
+      this.#turn = Math.max(this.#turn, turn);
     }
     return this.#removed(this.#waiting.splice(0, count));
   }
@@ -69,7 +92,7 @@ export class WriteQueue {
   /** Puts the end of a batch back in front. */
   putBack(waiting: readonly Waiting[]): void {
     this.#waiting.unshift(...waiting);
-    for (const { write } of waiting) this.#bytes += write?.size ?? 0;
+    for (const one of waiting) this.#count(one, 1);
   }
 
   /** All but the pending overrides, which stay. */
@@ -112,8 +135,23 @@ export class WriteQueue {
     this.#closed = true;
   }
 
+  #turnOf({ request }: PreparedWrite): number {
+    const own = this.#shares.get(request.actor.name);
+    return Math.max(this.#turn, own === undefined ? 0 : own.turn + 1);
+  }
+
+  /** Behind all whose turn is not later; a Restore also behind the stops, one of which it may be to take away. */
+  #placeOf({ write, turn }: Waiting): number {
+    const all = this.#waiting;
+    const front = all.findIndex((other) => !isStop(other.write));
+    const stops =
+      write?.step.kind === ChangeKind.RESTORE ? all.findLastIndex((it) => isStop(it.write)) + 1 : 0;
+    const earlier = all.findLastIndex((other) => !isStop(other.write) && other.turn <= turn);
+    return Math.max(front < 0 ? all.length : front, stops, earlier + 1);
+  }
+
   /** Of a stop: before all but stops, and behind every Restore of its name, which would take it away again. */
-  #placeOf(stop: PreparedWrite): number {
+  #placeOfStop(stop: PreparedWrite): number {
     const restored = this.#waiting.findLastIndex(({ write }) => write && isRestoreOf(write, stop));
     const place = this.#waiting.findIndex(({ write }, i) => i > restored && !isStop(write));
     return place < 0 ? this.#waiting.length : place;
@@ -121,15 +159,32 @@ export class WriteQueue {
 
   #refuseExcess(write: PreparedWrite, signal: AbortSignal | undefined): void {
     signal?.throwIfAborted();
-    if (this.#waiting.length < MAX_QUEUED.writes && this.#bytes + write.size <= MAX_QUEUED.bytes) return;
-    const text = `${String(this.#waiting.length)} writes wait for the store already; slow down`;
+    const own = this.#shares.get(write.request.actor.name) ?? NOTHING;
+    const { writes, bytes } = this.#load;
+    const free = { writes: MAX_QUEUED.writes - writes - 1, bytes: MAX_QUEUED.bytes - bytes - write.size };
+    if (own.writes + 1 <= free.writes && own.bytes + write.size <= free.bytes) return;
+    const text = `${writes} writes wait for the store already, ${own.writes} of them by the same caller; slow down`;
     throw new PolicyError('WRITE_QUEUE_FULL', text, { retryAfterMs: 200 });
   }
 
+  #count({ write, turn }: Waiting, times: 1 | -1): void {
+    if (write === undefined) return;
+    const { name } = write.request.actor;
+    const add = ({ writes, bytes }: Load): Load => ({
+      writes: writes + times,
+      bytes: bytes + times * write.size,
+    });
+    this.#load = add(this.#load);
+    const known = this.#shares.get(name);
+    const own = { ...add(known ?? NOTHING), turn: Math.max(known?.turn ?? 0, turn) };
+    if (own.writes === 0) this.#shares.delete(name);
+    else this.#shares.set(name, own);
+  }
+
   #removed(waiting: Waiting[]): Waiting[] {
-    for (const { write } of waiting) {
-      if (write === undefined) this.#confirmation = undefined;
-      else this.#bytes -= write.size;
+    for (const one of waiting) {
+      if (one.write === undefined) this.#confirmation = undefined;
+      this.#count(one, -1);
     }
     return waiting;
   }
@@ -144,11 +199,11 @@ function isRestoreOf({ step: a }: PreparedWrite, { step: b }: PreparedWrite): bo
   return a.kind === ChangeKind.RESTORE && a.on === 'overrides' && b.on === 'overrides' && a.name === b.name;
 }
 
-function createWaiting(write: PreparedWrite | undefined): Waiting {
+function createWaiting(write: PreparedWrite | undefined, turn: number): Waiting {
   let settle: Pick<Waiting, 'resolve' | 'reject'> | undefined;
   const verdict = new Promise<Verdict>((resolve, reject) => {
     settle = { resolve, reject };
   });
   if (settle === undefined) throw new Error('a promise calls its executor at once');
-  return { write, verdict, ...settle, pending: undefined };
+  return { write, turn, verdict, ...settle, pending: undefined };
 }

@@ -14,10 +14,12 @@ import { Authorizer } from './access/authorizer.js';
 import { asCommitted, type ProposedChange } from './change.js';
 import { Draft, type Verdict } from './draft.js';
 import type { EngineLog } from './engine-log.js';
+import { Guard, type GuardrailSource } from './guard.js';
 import type { Journal } from './journal.js';
 import type { Lease } from './lease.js';
 import { PendingOverrides, underNewId } from './pending-overrides.js';
 import { prepareWrite } from './prepare-write.js';
+import type { Replica } from './replica.js';
 import { replayedOutcome } from './replayed-outcome.js';
 import type { StepContext } from './steps.js';
 import type { StoreTime } from './store-time.js';
@@ -40,6 +42,7 @@ export interface WriterOptions {
   readonly clock: Clock;
   readonly defaults: Defaults;
   readonly access: Access;
+  readonly guardrails?: GuardrailSource | undefined;
   readonly log: EngineLog;
 }
 
@@ -192,7 +195,7 @@ export class Writer {
   /** As much of the batch as one commit may hold; the rest goes back to the head of the queue. */
   #workOut(batch: readonly Waiting[]): Attempt {
     const { replica } = this.#options.journal;
-    const draft = new Draft(replica, this.#authorizer);
+    const draft = new Draft(replica, this.#authorizer, this.#guardOf(replica));
     const verdicts: Verdict[] = [];
     const accepted = new Set(batch.filter((waiting) => this.#pending.has(waiting)));
     try {
@@ -216,6 +219,11 @@ export class Writer {
       accepted,
       unanswered: false,
     };
+  }
+
+  #guardOf(replica: Replica): Guard | undefined {
+    const { guardrails, namespace, storeTime } = this.#options;
+    return guardrails && new Guard(guardrails.rulesIn(namespace), replica, storeTime);
   }
 
   /**

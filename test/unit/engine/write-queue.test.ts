@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 
+import { decodeEntry } from '../../../server/src/engine/change.js';
 import { createMemoryStore } from '../../../server/src/store/memory/memory-store.js';
 import { createManualClock } from '../../support/clock.js';
 import { refusal, ROOMY, type TestEngine, useEngines, wholeLog } from '../../support/engine.js';
@@ -20,16 +21,65 @@ describe('the queue of writes', () => {
     return { clock, store, engine, inFlight, opening };
   }
 
-  it('takes 10,000 writes and refuses the next with WRITE_QUEUE_FULL', async () => {
+  it('takes 10,000 writes of one identity and refuses its next with WRITE_QUEUE_FULL', async () => {
     const { engine, inFlight } = await startBusy();
     const outcomes = Array.from({ length: 10_000 }, (_, i) => engine.patch({ globalMinConfidence: i / 1e5 }));
     const { retryAfterMs } = await refusal(engine.patch({ maxPositions: 60 }), 'WRITE_QUEUE_FULL');
     expect(retryAfterMs).to.be.above(0);
     const fresh = engine.query({ fresh: true });
     await inFlight.release();
+    // With the first of them, and not behind all.
+    expect((await fresh).version?.revision).to.be.within(3, 258);
     await Promise.all(outcomes);
-    expect((await fresh).version?.revision).to.equal(10_002);
+    expect(engine.version().revision).to.equal(10_002);
     expect((await engine.patch({ maxPositions: 60 })).version.revision).to.equal(10_003);
+  });
+
+  it('always has room for another identity, and for an override', async () => {
+    const { engine, inFlight } = await startBusy();
+    const outcomes: Promise<unknown>[] = [];
+    for (const [actor, most] of Object.entries({ a: 10_000, b: 5000, c: 2500, d: 1250 })) {
+      const write = (i: number) => engine.patch({ globalMinConfidence: i / 1e5 }, { actor });
+      outcomes.push(...Array.from({ length: most }, (_, i) => write(i)));
+      await refusal(write(most), 'WRITE_QUEUE_FULL');
+    }
+    outcomes.push(engine.override({}, { actor: 'a' }));
+    await inFlight.release();
+    await Promise.all(outcomes);
+    // What went out makes room again.
+    await engine.patch({ maxPositions: 60 }, { actor: 'a' });
+  });
+
+  it('lets nobody wait behind all that another identity has sent', async () => {
+    const { store, engine, inFlight } = await startBusy();
+    const write = (actor: string, i: number) =>
+      engine.patch({ customParams: { [actor]: i } }, { actor, reason: `${actor} ${i}` });
+    const outcomes = Array.from({ length: 600 }, (_, i) => write('noisy', i));
+    outcomes.push(...Array.from({ length: 3 }, (_, i) => write('quiet', i)), write('another', 0));
+    await inFlight.release();
+    await Promise.all(outcomes);
+    const [, , ...reasons] = (await wholeLog(store)).map((entry) => decodeEntry(entry).change.reason);
+    expect(reasons.slice(0, 7)).to.deep.equal([
+      ...['noisy 0', 'quiet 0', 'another 0', 'noisy 1', 'quiet 1', 'noisy 2', 'quiet 2'],
+    ]);
+    for (const actor of ['noisy', 'quiet']) {
+      const own = reasons.filter((reason) => reason.startsWith(actor));
+      expect(own).to.deep.equal(own.map((_, i) => `${actor} ${i}`));
+    }
+  });
+
+  it('keeps a restore behind the override that it takes away, whoever has sent more', async () => {
+    const { engine, inFlight } = await startBusy();
+    const noisy = { actor: 'noisy' };
+    const outcomes: Promise<unknown>[] = [
+      ...Array.from({ length: 300 }, (_, i) => engine.patch({ customParams: { i } }, noisy)),
+      engine.restore('stop', noisy).catch((error: unknown) => error),
+      engine.override({ name: 'stop' }, noisy),
+      engine.restore('stop', { actor: 'quiet' }),
+    ];
+    await inFlight.release();
+    await Promise.all(outcomes);
+    expect(engine.get().policy?.overrides).to.deep.equal([]);
   });
 
   it('lets all who ask for a confirmation meanwhile share one', async () => {
@@ -42,7 +92,7 @@ describe('the queue of writes', () => {
     expect(store.sent.slice(before).map(({ entries }) => entries.length)).to.deep.equal([1, 0]);
   });
 
-  it('takes 64 MiB and refuses the next, and has room again for what was taken back', async () => {
+  it('takes 64 MiB of one identity and refuses its next, and has room again for what was taken back', async () => {
     const { engine, inFlight, opening } = await startBusy();
     const large = largePatch(7900);
     const back = Array.from({ length: 64 }, () => new AbortController());

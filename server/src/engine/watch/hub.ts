@@ -11,6 +11,7 @@ import type { LoggedChange } from '../change.js';
 import type { Roster } from '../fleet/roster.js';
 import type { Journal, JournalListener } from '../journal.js';
 import type { Lease } from '../lease.js';
+import type { WatcherLimiter } from '../limits/watcher-limiter.js';
 import type { ReadBarrier } from '../read-barrier.js';
 import type { Watcher, WatcherInfo, WatchOptions, WatchSink } from '../types.js';
 import { Filters } from './filter.js';
@@ -31,6 +32,7 @@ export interface HubOptions {
   readonly clock: Clock;
   readonly barrier: ReadBarrier;
   readonly access: Access;
+  readonly limiter: WatcherLimiter;
   /** Is told who watches. */
   readonly roster: Roster;
 }
@@ -40,7 +42,8 @@ export class WatchHub implements JournalListener {
   readonly #options: HubOptions;
   readonly #context: WatcherContext;
   readonly #filters = new Filters();
-  readonly #watchers = new Set<HubWatcher>();
+  /** With what gives its place back. */
+  readonly #watchers = new Map<HubWatcher, () => void>();
   readonly #pulse = { at: 0 };
   readonly #ignoreAccess: () => void;
   #cancelTick: (() => void) | undefined;
@@ -53,6 +56,7 @@ export class WatchHub implements JournalListener {
       messages: new Messages(options.lease),
       pulse: this.#pulse,
       closed: (watcher) => {
+        this.#watchers.get(watcher)?.();
         this.#watchers.delete(watcher);
         this.#filters.release(watcher.filter);
         options.roster.left(watcher);
@@ -64,17 +68,18 @@ export class WatchHub implements JournalListener {
     });
   }
 
-  /** @throws PolicyError STORE_UNAVAILABLE, SHUTTING_DOWN. */
+  /** @throws PolicyError STORE_UNAVAILABLE, SHUTTING_DOWN, TOO_MANY_WATCHERS. */
   watch(options: WatchOptions, sink: WatchSink): Watcher {
     if (this.#closed) throw shuttingDown();
-    const { journal, roster } = this.#options;
+    const { journal, roster, limiter } = this.#options;
     const { replica } = journal;
+    const leave = limiter.admit(options.identity);
     const { watcher: info = NOBODY } = options;
     const id = randomBytes(ID_BYTES).toString('base64url');
     const greeting = info.acknowledges ? this.#context.messages.greeting(id) : undefined;
     const filter = this.#filters.acquire(options.fields);
     const watcher = new HubWatcher(this.#context, filter, options, sink, greeting);
-    this.#watchers.add(watcher);
+    this.#watchers.set(watcher, leave);
     roster.joined(id, info, watcher);
     if (this.#cancelTick === undefined) this.#startTicking();
     const { after } = options;
@@ -118,13 +123,13 @@ export class WatchHub implements JournalListener {
     this.#closed = true;
     this.#cancelTick?.();
     this.#ignoreAccess();
-    for (const watcher of this.#watchers) watcher.end(shuttingDown());
+    for (const watcher of this.#watchers.keys()) watcher.end(shuttingDown());
   }
 
   /** Ends the streams of those who may not read any more. */
   #endRefused(): void {
     const { access, namespace } = this.#options;
-    for (const watcher of this.#watchers) {
+    for (const watcher of this.#watchers.keys()) {
       const { identity } = watcher;
       if (!access.rightsOf(identity, namespace).read) {
         watcher.end(lacking('read', { access, identity, namespace }));
@@ -133,7 +138,7 @@ export class WatchHub implements JournalListener {
   }
 
   #tell(news: (watcher: HubWatcher) => void): void {
-    for (const watcher of this.#watchers) {
+    for (const watcher of this.#watchers.keys()) {
       try {
         news(watcher);
       } catch (error) {
@@ -177,7 +182,7 @@ export class WatchHub implements JournalListener {
       this.#cancelTick = undefined;
       if (this.#watchers.size === 0) return;
       this.#startTicking();
-      for (const watcher of this.#watchers) watcher.tick(this.#pulse.at + TICK_MS);
+      for (const watcher of this.#watchers.keys()) watcher.tick(this.#pulse.at + TICK_MS);
     });
   }
 }

@@ -2661,7 +2661,8 @@ export const Cause: MessageFns<Cause> = {
  * PolicyService serves the current policy of a namespace and makes every change to it.
  *
  * Every error carries google.rpc.ErrorInfo with domain `policystore` and an UPPER_SNAKE reason; a validation
- * error also carries google.rpc.BadRequest with every violated field; UNAVAILABLE carries google.rpc.RetryInfo.
+ * error and a violated guardrail also carry google.rpc.BadRequest with every violated field; UNAVAILABLE and
+ * RESOURCE_EXHAUSTED carry google.rpc.RetryInfo.
  * An unknown namespace is NOT_FOUND `NAMESPACE_UNKNOWN` in every call. Requests are at most 4 MiB; larger ones the
  * transport refuses without details (RESOURCE_EXHAUSTED). Bytes that are not the message of the call, and requests above
  * 64 KiB other than Update and Patch, are INVALID_ARGUMENT `MALFORMED_REQUEST`.
@@ -2702,8 +2703,9 @@ export const PolicyServiceService = {
    * nothing, and answers the current version with an empty patch.
    * INVALID_ARGUMENT `VALIDATION_FAILED`, `REQUEST_ID_REUSED`; ABORTED `VERSION_MISMATCH`; FAILED_PRECONDITION
    * `FIELD_MASKED` where it would replace or clear a list that an override masks, without expected_version: what was read
-   * was not the base (use add and remove, or read view BASE); RESOURCE_EXHAUSTED `WRITE_QUEUE_FULL`; UNAVAILABLE
-   * `STORE_UNAVAILABLE` (nothing was committed) or `OUTCOME_UNKNOWN` (retry with the same request_id).
+   * was not the base (use add and remove, or read view BASE), `GUARDRAIL_VIOLATED` with every violated field where a rule of
+   * the operator refuses what it would make worse; RESOURCE_EXHAUSTED `RATE_LIMITED` where the caller writes too often,
+   * `WRITE_QUEUE_FULL`; UNAVAILABLE `STORE_UNAVAILABLE` (nothing was committed) or `OUTCOME_UNKNOWN` (retry with the same request_id).
    */
   patch: {
     path: "/quantumtrader.policy.v1.PolicyService/Patch" as const,
@@ -2775,7 +2777,8 @@ export const PolicyServiceService = {
   /**
    * Watch streams the policy and every change to it. It never loses, repeats or reorders a change; a reader
    * that falls too far behind gets one snapshot with `resync` instead. The stream ends only with an error
-   * (UNAVAILABLE `SHUTTING_DOWN` when the server stops): reconnect with `after` set to the last version seen.
+   * (UNAVAILABLE `SHUTTING_DOWN` when the server stops; RESOURCE_EXHAUSTED `TOO_MANY_WATCHERS` at once where the caller holds
+   * as many as it may): reconnect with `after` set to the last version seen.
    */
   watch: {
     path: "/quantumtrader.policy.v1.PolicyService/Watch" as const,
@@ -2805,8 +2808,9 @@ export interface PolicyServiceServer extends UntypedServiceImplementation {
    * nothing, and answers the current version with an empty patch.
    * INVALID_ARGUMENT `VALIDATION_FAILED`, `REQUEST_ID_REUSED`; ABORTED `VERSION_MISMATCH`; FAILED_PRECONDITION
    * `FIELD_MASKED` where it would replace or clear a list that an override masks, without expected_version: what was read
-   * was not the base (use add and remove, or read view BASE); RESOURCE_EXHAUSTED `WRITE_QUEUE_FULL`; UNAVAILABLE
-   * `STORE_UNAVAILABLE` (nothing was committed) or `OUTCOME_UNKNOWN` (retry with the same request_id).
+   * was not the base (use add and remove, or read view BASE), `GUARDRAIL_VIOLATED` with every violated field where a rule of
+   * the operator refuses what it would make worse; RESOURCE_EXHAUSTED `RATE_LIMITED` where the caller writes too often,
+   * `WRITE_QUEUE_FULL`; UNAVAILABLE `STORE_UNAVAILABLE` (nothing was committed) or `OUTCOME_UNKNOWN` (retry with the same request_id).
    */
   patch: handleUnaryCall<PatchRequest, PatchResponse>;
   /**
@@ -2838,7 +2842,8 @@ export interface PolicyServiceServer extends UntypedServiceImplementation {
   /**
    * Watch streams the policy and every change to it. It never loses, repeats or reorders a change; a reader
    * that falls too far behind gets one snapshot with `resync` instead. The stream ends only with an error
-   * (UNAVAILABLE `SHUTTING_DOWN` when the server stops): reconnect with `after` set to the last version seen.
+   * (UNAVAILABLE `SHUTTING_DOWN` when the server stops; RESOURCE_EXHAUSTED `TOO_MANY_WATCHERS` at once where the caller holds
+   * as many as it may): reconnect with `after` set to the last version seen.
    */
   watch: handleServerStreamingCall<WatchRequest, WatchResponse>;
 }
@@ -2885,8 +2890,9 @@ export interface PolicyServiceClient extends Client {
    * nothing, and answers the current version with an empty patch.
    * INVALID_ARGUMENT `VALIDATION_FAILED`, `REQUEST_ID_REUSED`; ABORTED `VERSION_MISMATCH`; FAILED_PRECONDITION
    * `FIELD_MASKED` where it would replace or clear a list that an override masks, without expected_version: what was read
-   * was not the base (use add and remove, or read view BASE); RESOURCE_EXHAUSTED `WRITE_QUEUE_FULL`; UNAVAILABLE
-   * `STORE_UNAVAILABLE` (nothing was committed) or `OUTCOME_UNKNOWN` (retry with the same request_id).
+   * was not the base (use add and remove, or read view BASE), `GUARDRAIL_VIOLATED` with every violated field where a rule of
+   * the operator refuses what it would make worse; RESOURCE_EXHAUSTED `RATE_LIMITED` where the caller writes too often,
+   * `WRITE_QUEUE_FULL`; UNAVAILABLE `STORE_UNAVAILABLE` (nothing was committed) or `OUTCOME_UNKNOWN` (retry with the same request_id).
    */
   patch(
     request: PatchRequest,
@@ -2988,7 +2994,8 @@ export interface PolicyServiceClient extends Client {
   /**
    * Watch streams the policy and every change to it. It never loses, repeats or reorders a change; a reader
    * that falls too far behind gets one snapshot with `resync` instead. The stream ends only with an error
-   * (UNAVAILABLE `SHUTTING_DOWN` when the server stops): reconnect with `after` set to the last version seen.
+   * (UNAVAILABLE `SHUTTING_DOWN` when the server stops; RESOURCE_EXHAUSTED `TOO_MANY_WATCHERS` at once where the caller holds
+   * as many as it may): reconnect with `after` set to the last version seen.
    */
   watch(request: WatchRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchResponse>;
   watch(
