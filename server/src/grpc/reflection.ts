@@ -9,7 +9,7 @@ import {
   type DescExtension,
 } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
-import { type handleBidiStreamingCall, type Server, type ServerDuplexStream, status } from '@grpc/grpc-js';
+import { type handleBidiStreamingCall, type Server, status } from '@grpc/grpc-js';
 
 import {
   type ServerReflectionRequest,
