@@ -104,7 +104,9 @@ describe('the demo', () => {
     expect(stdout).to.match(/safety_governor +restores/);
     expect(stdout).to.match(/operator +is refused: .*max_positions must be between 1 and 100, got 500/);
     expect(stdout).to.match(/operator +is refused: .*guardrail small-book/);
-    expect(stdout).to.match(/rogue +raises the risk: PERMISSION_DENIED for max_risk_per_trade, max_positions/);
+    expect(stdout).to.match(
+      /rogue +raises the risk: PERMISSION_DENIED for max_risk_per_trade, max_positions/,
+    );
     expect(stdout, 'control sequences').to.not.include('\x1b');
     const addresses = stdout.split('\n')[0]?.match(/127\.0\.0\.1:\d+/g) ?? [];
     expect(addresses).to.have.length(1);
