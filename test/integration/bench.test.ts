@@ -36,6 +36,7 @@ describe('the benchmark', () => {
     const ids = rows.map(({ id }) => id);
     expect(ids).to.include.members([
       ...['get.64.throughput', 'get.64.cpu', 'get.1.p50', 'get.1.p99'],
+      ...['tls.64.throughput', 'tls.64.cpu', 'tls.open.cpu', 'tls.1.p50', 'tls.1.p99', 'tls.check.cpu'],
       ...['memory', 'sqlite', 'redis', 'postgres'].flatMap((store) => [
         `patch.${store}.1.p50`,
         `patch.${store}.1.throughput`,
@@ -66,6 +67,7 @@ describe('the benchmark', () => {
       .map(({ id }) => id);
     expect(judged).to.have.members([
       ...['get.64.throughput', 'get.1.p50', 'get.1.p99'],
+      ...['tls.64.throughput', 'tls.1.p50', 'tls.1.p99', 'tls.check.cpu'],
       ...['fan-out.1000.p50', 'stop.100.p99', 'receipt.200.p99', 'rankings.1.cpu', 'rankings.10.cpu'],
       ...['gates.time', 'gates.many.time'],
     ]);
