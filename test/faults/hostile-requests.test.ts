@@ -63,7 +63,7 @@ describe('hostile requests', () => {
     const fresh = residentBytes(server);
     // What it takes to handle so many at once is not what they leave behind.
     const first = await openHalves(address, random);
-    await attack(address, random, 0.5);
+    await attack(address, random, 1);
     await Promise.all(first.map((half) => half.vanish()));
     await client.patch({ customParams: { round: 0 } });
     const before = residentBytes(server);
