@@ -5,11 +5,19 @@ const GRACE_MS = 10_000;
 
 /**
  * Mocha's `spec`, with `N passed, N failed` as the last line. A run that leaves something open (a socket, a
- * timer, a child process) fails instead of hanging, and says what it left open.
+ * timer, a child process) fails instead of hanging, and says what it left open. So does one with a rejection that nobody
+ * ever handled, which would have ended a program: mocha by itself drops it.
  */
 export default class Reporter extends Mocha.reporters.Spec {
   constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
     super(runner, options);
+    const unhandled = new Map<Promise<unknown>, { readonly during: string; readonly reason: unknown }>();
+    let during = '';
+    runner.on('test', (test) => {
+      during = test.fullTitle();
+    });
+    process.on('unhandledRejection', (reason, promise) => unhandled.set(promise, { during, reason }));
+    process.on('rejectionHandled', (promise) => unhandled.delete(promise));
     runner.once('end', () => {
       let { failures } = this.stats;
       const leftOpen = setTimeout(() => {
@@ -21,6 +29,10 @@ export default class Reporter extends Mocha.reporters.Spec {
       // After mocha's own listener, which sets the exit code from the failures that it knows.
       setImmediate(() => {
         process.once('exit', () => {
+          for (const { during, reason } of unhandled.values()) {
+            console.error(`Nobody handled a rejection, during or after "${during}":`, reason);
+          }
+          failures += unhandled.size;
           console.log(`${this.stats.passes} passed, ${failures} failed`);
           if (failures > 0) process.exitCode = 1;
         });

@@ -1,9 +1,7 @@
-import { randomUUID } from 'node:crypto';
-
 import { Metadata } from '@grpc/grpc-js';
 
-import { Calls, type StartCall } from './calls.js';
-import { Channels, type Route } from './channels.js';
+import { Calls } from './calls.js';
+import { Channels } from './channels.js';
 import { readDuration } from './duration.js';
 import { readEnum } from './enums.js';
 import { PolicyStoreError } from './errors.js';
@@ -11,7 +9,7 @@ import { FleetClient } from './fleet/fleet-client.js';
 import { type Receipt } from './fleet/receipt.js';
 import { type HistoryEntry, type PastPolicy, readEntry, readPages } from './history.js';
 import { writeHistoryQuery, writeMoment } from './history-query.js';
-import { type PatchInput, type PolicyInput, writePatch, writePolicy } from './input.js';
+import { type PatchInput, type PolicyInput } from './input.js';
 import { LivePolicy } from './live/live-policy.js';
 import { checkNames } from './names.js';
 import { Operations } from './operations.js';
@@ -29,8 +27,8 @@ import {
   type WatchOptions,
   type WriteOptions,
 } from './options.js';
-import { type OverrideResult, readOutcomes, type TakenOverride } from './override.js';
-import { type OverrideInput, writeOverride } from './override-input.js';
+import { type OverrideResult } from './override.js';
+import { type OverrideInput } from './override-input.js';
 import { type FieldName, hasPending, readPolicy } from './policy.js';
 import {
   Freshness,
@@ -38,48 +36,17 @@ import {
   type GetResponse,
   type GetRevisionResponse,
   type ListChangesResponse,
-  type OverrideRequest,
-  type OverrideResponse,
-  PolicyPatch,
   Preset,
-  type RestoreResponse,
-  type UpdateResponse,
   View,
 } from './proto.js';
-import {
-  checkWaitFor,
-  readAddresses,
-  readDeadline,
-  readNamespace,
-  readOverrideId,
-  readOverrideName,
-  readRevision,
-  readRollbackFields,
-} from './read-options.js';
-import {
-  type Current,
-  type NotModified,
-  type Received,
-  type RestoreResult,
-  type WriteResult,
-} from './results.js';
+import { readAddresses, readDeadline, readNamespace } from './read-options.js';
+import { type Current, type NotModified, type RestoreResult, type WriteResult } from './results.js';
 import { readSecurity } from './security.js';
 import { Session } from './session.js';
 import { systemTiming } from './timing.js';
 import { type Version } from './version.js';
 import { PolicyWatch, type WatchContext } from './watch/policy-watch.js';
-
-/** What all write requests have in common. */
-interface WriteRequest {
-  namespace: string;
-  expectedVersion: Version | undefined;
-  requestId: string;
-  reason: string;
-  validateOnly: boolean;
-}
-
-/** What all write responses have in common; a restore masks nothing. */
-type WriteResponse = Omit<UpdateResponse, 'maskedFields'> & { maskedFields?: string[] };
+import { Writes } from './writes.js';
 
 /**
  * A client of one namespace. Every method rejects with PolicyStoreError, or with the signal's reason after an abort;
@@ -101,6 +68,7 @@ export class PolicyClient implements AsyncDisposable {
   readonly #calls: Calls;
   readonly #lives = new Set<LivePolicy>();
   readonly #fleet: FleetClient;
+  readonly #writes: Writes;
 
   /** Connects when first needed. @throws TypeError or RangeError for an option that cannot be used. */
   constructor(options: ClientOptions = {}) {
@@ -121,6 +89,13 @@ export class PolicyClient implements AsyncDisposable {
       timing: systemTiming,
     });
     this.#fleet = new FleetClient({ namespace: this.#namespace, calls: this.#calls, timing: systemTiming });
+    this.#writes = new Writes({
+      namespace: this.#namespace,
+      calls: this.#calls,
+      channels: this.#channels,
+      session: this.#session,
+      fleet: this.#fleet,
+    });
   }
 
   /**
@@ -144,27 +119,18 @@ export class PolicyClient implements AsyncDisposable {
   }
 
   /** Replaces the whole policy in one step. */
-  async update(policy: PolicyInput, options: WriteOptions = {}): Promise<WriteResult> {
-    const request = { ...this.#writeRequest(options), policy: writePolicy(policy) };
-    const call: StartCall<WriteResponse> = (channel, ...rest) => channel.policy.update(request, ...rest);
-    return this.#received(await this.#write(options, request, call), options);
+  update(policy: PolicyInput, options: WriteOptions = {}): Promise<WriteResult> {
+    return this.#writes.update(policy, options);
   }
 
   /** Changes the named fields and leaves the rest. */
-  async patch(patch: PatchInput, options: WriteOptions = {}): Promise<WriteResult> {
-    const request = { ...this.#writeRequest(options), patch: writePatch(patch) };
-    const call: StartCall<WriteResponse> = (channel, ...rest) => channel.policy.patch(request, ...rest);
-    return this.#received(await this.#write(options, request, call), options);
+  patch(patch: PatchInput, options: WriteOptions = {}): Promise<WriteResult> {
+    return this.#writes.patch(patch, options);
   }
 
   /** Returns to a preset; without one, to the server's own defaults. Lists and dictionaries become empty. */
-  async reset(preset: Preset = Preset.UNSPECIFIED, options: WriteOptions = {}): Promise<WriteResult> {
-    const request = {
-      ...this.#writeRequest(options),
-      preset: readEnum('the preset', 'Preset', Preset, preset),
-    };
-    const call: StartCall<WriteResponse> = (channel, ...rest) => channel.policy.reset(request, ...rest);
-    return this.#received(await this.#write(options, request, call), options);
+  reset(preset: Preset = Preset.UNSPECIFIED, options: WriteOptions = {}): Promise<WriteResult> {
+    return this.#writes.reset(preset, options);
   }
 
   /**
@@ -172,12 +138,8 @@ export class PolicyClient implements AsyncDisposable {
    * one of whichever epoch the log holds it. Never touches overrides. Rejects with `REVISION_COMPACTED` where the log
    * no longer reaches so far, `REVISION_UNKNOWN` where there is no such revision.
    */
-  async rollback(to: number | Version, options: RollbackOptions = {}): Promise<WriteResult> {
-    checkNames('rollback', 'option', options, OPTIONS.rollback);
-    const { fields, ...rest } = options;
-    const request = { ...this.#writeRequest(rest), ...readRevision(to), fields: readRollbackFields(fields) };
-    const call: StartCall<WriteResponse> = (channel, ...args) => channel.policy.rollback(request, ...args);
-    return this.#received(await this.#write(rest, request, call), options);
+  rollback(to: number | Version, options: RollbackOptions = {}): Promise<WriteResult> {
+    return this.#writes.rollback(to, options);
   }
 
   /**
@@ -190,26 +152,8 @@ export class PolicyClient implements AsyncDisposable {
    * same `requestId` to insist. Rejects where none took it: with `OVERRIDE_LOOSENS` where the name is in force and this
    * would loosen it, or another refusal, rather than with what passes.
    */
-  async override(input: OverrideInput, options: OverrideOptions = {}): Promise<OverrideResult> {
-    checkNames('override', 'option', options, OPTIONS.override);
-    const request: OverrideRequest = {
-      ...writeOverride(input),
-      namespace: this.#namespace,
-      requestId: readOverrideId(options.requestId),
-      validateOnly: false,
-    };
-    const waitApplied = options.waitApplied ?? input.waitApplied;
-    checkWaitFor(waitApplied);
-    const answers = await this.#calls.everywhere<OverrideResponse, TakenOverride>(
-      options,
-      (channel, ...call) => channel.policy.override(request, ...call),
-      (response) => ({ response, version: this.#seen(response.version, response.override?.pending) }),
-    );
-    const result = readOutcomes(answers);
-    const outcome = result.pending ? 'pending' : 'committed';
-    const took = result.addresses.filter((each) => each.outcome === outcome).map(({ address }) => address);
-    // Only those that took it know of one that is pending.
-    return this.#received(result, { ...options, waitApplied }, this.#channels.among(took));
+  override(input: OverrideInput, options: OverrideOptions = {}): Promise<OverrideResult> {
+    return this.#writes.override(input, options);
   }
 
   /**
@@ -217,14 +161,8 @@ export class PolicyClient implements AsyncDisposable {
    * by the overrides that are left. Rejects with `OVERRIDE_UNKNOWN` where none is in force under the name, and while
    * the store is away.
    */
-  async restore(name?: string, options: WriteOptions = {}): Promise<RestoreResult> {
-    const request = { ...this.#writeRequest(options), name: readOverrideName(name) };
-    const { version, patch, replayed, policy } = await this.#write<RestoreResponse>(
-      options,
-      request,
-      (channel, ...call) => channel.policy.restore(request, ...call),
-    );
-    return this.#received({ version, patch, replayed, policy }, options);
+  restore(name?: string, options: WriteOptions = {}): Promise<RestoreResult> {
+    return this.#writes.restore(name, options);
   }
 
   /**
@@ -351,66 +289,12 @@ export class PolicyClient implements AsyncDisposable {
     );
     const policy = response.policy && readPolicy(response.policy);
     const believable = {
-      version: this.#seen(response.version, policy && hasPending(policy)),
+      version: this.#session.see(response.version, policy && hasPending(policy)),
       validForMs: readDuration(response.validFor),
       sentAt,
     };
     if (response.notModified) return { ...believable, notModified: true, policy: undefined };
     if (!policy) throw new PolicyStoreError('INTERNAL', 'the server answered without a policy');
     return { ...believable, notModified: false, policy, view };
-  }
-
-  #writeRequest(options: WriteOptions): WriteRequest {
-    checkNames('a write', 'option', options, OPTIONS.write);
-    checkWaitFor(options.waitApplied);
-    return {
-      namespace: this.#namespace,
-      expectedVersion: options.expectedVersion,
-      requestId: options.requestId ?? randomUUID(),
-      reason: options.reason ?? '',
-      validateOnly: options.validateOnly ?? false,
-    };
-  }
-
-  async #write<R extends WriteResponse>(
-    options: WriteOptions,
-    { requestId, validateOnly }: WriteRequest,
-    start: StartCall<R>,
-  ): Promise<WriteResult> {
-    const deadline = this.#calls.deadline(options);
-    const effect = validateOnly ? 'read' : requestId === '' ? 'write-once' : 'write';
-    const response = await this.#calls.anywhere(options, deadline, effect, start);
-    return {
-      version: this.#seen(response.version),
-      patch: response.patch ?? PolicyPatch.fromPartial({}),
-      maskedFields: response.maskedFields ?? [],
-      replayed: response.replayed,
-      policy: response.policy && readPolicy(response.policy),
-    };
-  }
-
-  /** Adds the receipt, where one was asked for. What is done is done: nothing that happens here makes it fail. */
-  async #received<T extends { readonly version: Version }>(
-    result: T,
-    { waitApplied, validateOnly = false, signal }: WriteOptions,
-    route?: Route,
-  ): Promise<T & Received> {
-    if (!waitApplied || validateOnly) return result;
-    try {
-      const receipt = await this.#fleet.waitApplied(result.version, waitApplied, signal, route);
-      return { ...result, receipt };
-    } catch (error) {
-      if (error instanceof PolicyStoreError) return { ...result, receiptError: error };
-      const aborted = new PolicyStoreError('CANCELLED', 'the wait for the receipt was aborted', {
-        cause: error,
-      });
-      return { ...result, receiptError: aborted };
-    }
-  }
-
-  #seen(version: Version | undefined, pending?: boolean): Version {
-    if (!version) throw new PolicyStoreError('INTERNAL', 'the server answered without a version');
-    this.#session.observe(version, pending);
-    return version;
   }
 }

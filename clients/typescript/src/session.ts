@@ -1,3 +1,4 @@
+import { PolicyStoreError } from './errors.js';
 import { type Version } from './version.js';
 
 /** The newest version that this client has seen, on any address: no later read may be older. */
@@ -17,6 +18,13 @@ export class Session {
     if (this.#seen && version.revision <= this.#seen.revision) return;
     this.#seen = version;
     this.#pending = pending;
+  }
+
+  /** As `observe`, of an answer. @throws PolicyStoreError INTERNAL for one without a version. */
+  see(version: Version | undefined, pending?: boolean): Version {
+    if (!version) throw new PolicyStoreError('INTERNAL', 'the server answered without a version');
+    this.observe(version, pending);
+    return version;
   }
 
   /** What a read must not be older than: what was seen, or what the caller asks for where that is more. */
