@@ -15,7 +15,10 @@ export interface OpenAccess extends Access {
  * who they are, and everybody everything where they do not.
  * @throws BadSettings for a file that cannot be used.
  */
-export function openAccessRules({ accessPath, authenticates }: Config, log: Logger): OpenAccess {
+export function openAccessRules(
+  { accessPath, authenticates, namespaces }: Pick<Config, 'accessPath' | 'authenticates' | 'namespaces'>,
+  log: Logger,
+): OpenAccess {
   const close = (): void => undefined;
   if (accessPath === undefined && !authenticates) return { ...unrestrictedAccess, close };
   if (accessPath === undefined) {
@@ -27,7 +30,7 @@ export function openAccessRules({ accessPath, authenticates }: Config, log: Logg
     return { ...createAccess({ current: nobody, onChange: () => close }), close };
   }
   try {
-    return openAccessFile(accessPath, log);
+    return openAccessFile(accessPath, namespaces, log);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     throw new BadSettings([`POLICY_ACCESS (--access): ${message}`]);
@@ -35,19 +38,23 @@ export function openAccessRules({ accessPath, authenticates }: Config, log: Logg
 }
 
 /** @throws Error that says how to mend the file. */
-function openAccessFile(path: string, log: Logger): OpenAccess {
+function openAccessFile(path: string, namespaces: readonly string[], log: Logger): OpenAccess {
   const parse = (bytes: Buffer): AccessFile => parseAccess(bytes.toString(), path);
+  const warn = (value: AccessFile): void => {
+    warnOfNobody(value, path, log);
+    warnOfUnserved(value, namespaces, path, log);
+  };
   const file = watchFile(path, parse, {
     loaded(value) {
       log.info(factsOf(value), `access changed: ${path} is in force`);
-      warnOfNobody(value, path, log);
+      warn(value);
     },
     refused(error) {
       log.error(`access NOT changed: what was in force stays, for ${error.message}`);
     },
   });
   log.info(factsOf(file.current), `access as ${path} says`);
-  warnOfNobody(file.current, path, log);
+  warn(file.current);
   return {
     ...createAccess(file),
     close: () => {
@@ -62,4 +69,19 @@ function factsOf({ roles, identities }: AccessFile): { roles: readonly string[];
 
 function warnOfNobody({ identities }: AccessFile, path: string, log: Logger): void {
   if (identities.length === 0) log.warn(`nobody may do anything: ${path} gives no identity a role`);
+}
+
+/** A file may be shared with servers of other namespaces; but a misspelt one under four_eyes is without them. */
+function warnOfUnserved(
+  { namespaces }: AccessFile,
+  served: readonly string[],
+  path: string,
+  log: Logger,
+): void {
+  const unserved = namespaces.filter((name) => !served.includes(name));
+  if (unserved.length === 0) return;
+  log.warn(
+    `${path} names namespaces that this server does not have: ${unserved.join(', ')}. What it says of them counts for nothing ` +
+      `here; this server has ${served.join(', ')}`,
+  );
 }

@@ -25,7 +25,8 @@ export interface FileNews<T> {
 
 /**
  * Reads and parses the file now, then looks at it every 250 ms by its path, so that a rename over it and a symbolic
- * link that is swapped count as changes. A new version is read again once it rests, for it may have been half-written.
+ * link that is swapped count as changes. A new version is read once two looks have found the same, for what is half-written
+ * may look whole.
  *
  * @param parse throws an Error that says how to mend the file, without secrets in it.
  * @throws what `parse` throws; Error where the file cannot be read.
@@ -54,9 +55,10 @@ export function watchFile<T>(path: string, parse: (bytes: Buffer) => T, told: Fi
     try {
       const marks = marksOf(path, await stat(path, { bigint: true }));
       if (marks === seen && rests) return undefined;
-      const bytes = await readFile(path);
       rests = marks === seen;
       seen = marks;
+      if (!rests) return undefined;
+      const bytes = await readFile(path);
       return isNew(digestOf(bytes)) ? bytes : undefined;
     } catch (error) {
       seen = '';

@@ -117,6 +117,7 @@ describe('JWTs over gRPC', () => {
       ['of an empty subject', (by) => by.sign({ sub: '' }), '"sub" must have 1 to 128'],
       ['of a reserved subject', (by) => by.sign({ sub: 'system' }), 'reserved'],
       ['of a subject that breaks lines', (by) => by.sign({ sub: 'a\nb' }), 'control characters'],
+      ['of a subject that is no text', (by) => by.sign({ sub: ['operator'] as never }), '"sub" must be text'],
       ['cut off', async (by) => (await by.sign()).slice(0, -5), 'malformed'],
       [
         'with a critical header that is not known',

@@ -147,6 +147,24 @@ describe('the settings', () => {
     expect(read({ ...everywhere, ...TLS, POLICY_INSECURE: '1' }).exposedWithout).to.equal('identities');
   });
 
+  it('take a flag that says nothing for absent, as a script gives it whose variable is not set', () => {
+    const everywhere = ['--grpc-addr', '0.0.0.0:50051'];
+    const tls = ['--tls-cert', 'server.pem', '--tls-key', 'server.key'];
+    const noTls = ['--tls-cert', '', '--tls-key', ''];
+    expect(problems({}, ...everywhere, ...noTls, '--tokens', 'tokens')[0]).to.include('without encryption');
+    for (const proof of ['--tokens', '--jwks', '--tls-client-ca']) {
+      expect(problems({}, ...everywhere, ...tls, proof, '')[0], proof).to.include('without identities');
+    }
+    expect(read({}, '--tokens', '').authenticates).to.equal(false);
+  });
+
+  it('never show a key that stands where its path belongs', () => {
+    const key = '-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\n-----END PRIVATE KEY-----';
+    const found = problems({ ...TLS, POLICY_TLS_KEY: key }).join();
+    expect(found).to.include('POLICY_TLS_KEY').and.include('give the path of its file');
+    expect(found).to.not.include('MIGHAgEA');
+  });
+
   it('say how callers prove who they are', () => {
     const jwt = { POLICY_JWKS: 'keys.json', POLICY_JWT_ISSUER: 'https://idp', POLICY_JWT_AUDIENCE: 'policy' };
     const config = read({ ...TLS, ...jwt, POLICY_TLS_CLIENT_CA: 'ca.pem', POLICY_TOKENS: 'tokens' });

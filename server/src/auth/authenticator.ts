@@ -61,7 +61,8 @@ export function createAuthenticator(proofs: Proofs): Authenticator {
     const { authorization } = shown;
     if (authorization.length === 0) return byCertificate(shown.peer);
     const header = headerOf(authorization);
-    return cache.get(header) ?? byToken(header);
+    // As nearly all write it.
+    return cache.get(header) ?? byToken(tokenOf(header));
   }
 
   function byCertificate(peer: Shown['peer']): Identity {
@@ -71,28 +72,24 @@ export function createAuthenticator(proofs: Proofs): Authenticator {
     return identity;
   }
 
-  function byToken(header: string): Identity | Promise<Identity> {
-    const token = BEARER.exec(header)?.[1];
-    if (token === undefined) throw unauthenticated('the authorization header must be: Bearer TOKEN');
+  function byToken(token: string): Identity | Promise<Identity> {
+    const known = cache.get(bearer(token));
+    if (known !== undefined) return known;
     const identity = tokens === undefined ? undefined : findToken(token, tokens.current);
     if (identity !== undefined) {
-      cache.set(header, identity);
+      cache.set(bearer(token), identity);
       return identity;
     }
-    if (jwt !== undefined && isJwt(token)) return byJwt(header, token, jwt);
+    if (jwt !== undefined && isJwt(token)) return byJwt(token, jwt);
     throw unauthenticated(unknownToken(proofs));
   }
 
-  async function byJwt(
-    header: string,
-    token: string,
-    { keys, rules }: NonNullable<Proofs['jwt']>,
-  ): Promise<Identity> {
+  async function byJwt(token: string, { keys, rules }: NonNullable<Proofs['jwt']>): Promise<Identity> {
     for (;;) {
       const before = changes;
       const identity = await verifyJwt(token, keys, rules);
       if (before !== changes) continue;
-      cache.set(header, identity);
+      cache.set(bearer(token), identity);
       return identity;
     }
   }
@@ -124,7 +121,7 @@ export function createAuthenticator(proofs: Proofs): Authenticator {
     identify,
     known: ({ authorization, peer }) => {
       const [header] = authorization;
-      if (typeof header === 'string') return cache.get(header);
+      if (typeof header === 'string') return cache.get(bearer(BEARER.exec(header)?.[1] ?? ''));
       const connected = certificates && peer();
       return connected && peers.known(connected.connection);
     },
@@ -146,6 +143,18 @@ function headerOf(authorization: readonly unknown[]): string {
     throw unauthenticated(`the authorization header is longer than ${MAX_HEADER} characters`);
   }
   return header;
+}
+
+/** @throws PolicyError UNAUTHENTICATED */
+function tokenOf(header: string): string {
+  const token = BEARER.exec(header)?.[1];
+  if (token === undefined) throw unauthenticated('the authorization header must be: Bearer TOKEN');
+  return token;
+}
+
+/** The one way to write it by which it is remembered, so that a token fills one place and not many. */
+function bearer(token: string): string {
+  return `Bearer ${token}`;
 }
 
 function waysOf({ tokens, jwt, certificates }: Proofs): readonly string[] {

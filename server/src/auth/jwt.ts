@@ -52,9 +52,12 @@ export async function verifyJwt(token: string, source: KeySource, rules: JwtRule
       throw refusal(again, rules);
     });
   }
-  const { sub = '', exp = 0 } = payload;
+  const { exp = 0 } = payload;
   const expiresAt = exp * 1000;
   if (expiresAt <= Date.now()) throw expired();
+  // That there is one was checked, and not of which type.
+  const sub: unknown = payload.sub;
+  if (typeof sub !== 'string') throw refused('its "sub" must be text');
   const problem = nameProblem(sub);
   if (problem !== undefined) throw unauthenticated(`the JWT does not name an identity: its "sub" ${problem}`);
   return { name: sub, verified: true, expiresAt };

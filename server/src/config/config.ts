@@ -11,7 +11,14 @@ import { redactUrl } from '../redact-url.js';
 import type { LogBounds } from '../store/store.js';
 import type { CertificatePaths } from '../tls/certificates.js';
 import type { Read } from './read.js';
-import { type AuthSettings, readAuth, readTls, showKeyPlace, showTokensPath } from './read-identity.js';
+import {
+  type AuthSettings,
+  readAuth,
+  readTls,
+  showKeyPath,
+  showKeyPlace,
+  showTokensPath,
+} from './read-identity.js';
 import { type Given, readGiven, SETTING_NAMES, type SettingName, SETTINGS } from './settings.js';
 import { parseStoreUrl, type StoreUrl } from './store-url.js';
 import {
@@ -92,10 +99,10 @@ export function readConfig(argv: readonly string[], version: string, isTerminal:
   const insecure = read('insecure', parseSwitch);
   const tls = readTls(read);
   const auth = readAuth(read, tls);
-  const authenticates = PROOFS.some((name) => given[name] !== undefined);
+  const authenticates = PROOFS.some((name) => isSaid(given[name]));
   const address = read('grpcAddr', (text) => {
     const parsed = parseAddress(text);
-    return { text, lacks: lacking(parsed, given.tlsCert !== undefined, authenticates, insecure) };
+    return { text, lacks: lacking(parsed, isSaid(given.tlsCert), authenticates, insecure) };
   });
   const store = read('store', parseStoreUrl);
   const maxEntries = read('logMaxChanges', parseLogChanges);
@@ -157,6 +164,11 @@ export function readConfig(argv: readonly string[], version: string, isTerminal:
 
 /** Settings by which callers prove who they are. */
 const PROOFS: readonly SettingName[] = ['tlsClientCa', 'tokens', 'jwks'];
+
+/** A flag may be given with nothing, as by a script whose variable is not set: that sets nothing up. */
+function isSaid(text: string | undefined): boolean {
+  return text !== undefined && text !== '';
+}
 
 const PRESET_NAMES = Object.keys(presets) as (keyof typeof presets)[];
 
@@ -279,6 +291,8 @@ function showSetting(name: SettingName, text: string): string {
       return showKeyPlace(text);
     case 'tokens':
       return showTokensPath(text);
+    case 'tlsKey':
+      return showKeyPath(text);
     default:
       return text;
   }

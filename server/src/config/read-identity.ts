@@ -17,7 +17,7 @@ export interface AuthSettings {
 /** @returns undefined: nothing is encrypted, or something is missing, which is then on the list of problems. */
 export function readTls(read: Read): CertificatePaths | undefined {
   const cert = read('tlsCert', optional);
-  const key = read('tlsKey', optional);
+  const key = read('tlsKey', parseKeyPath);
   const clientCa = read('tlsClientCa', optional);
   if (cert ?? clientCa) require(read, 'tlsKey', 'is missing: TLS needs the key of the certificate');
   if (key ?? clientCa) require(read, 'tlsCert', 'is missing: TLS needs a certificate');
@@ -49,6 +49,11 @@ export function showTokensPath(text: string): string {
   return isToken(text) ? '***' : text;
 }
 
+/** What stands where the path of the private key belongs, as it may be shown. */
+export function showKeyPath(text: string): string {
+  return isPem(text) ? '***' : text;
+}
+
 function optional(text: string): string | undefined {
   return text === '' ? undefined : text;
 }
@@ -57,6 +62,15 @@ function require(read: Read, name: SettingName, message: string): void {
   read(name, (text) => {
     if (text === '') throw new BadValue(message);
   });
+}
+
+function parseKeyPath(text: string): string | undefined {
+  if (isPem(text)) throw new BadValue('is a key; give the path of its file');
+  return optional(text);
+}
+
+function isPem(text: string): boolean {
+  return text.includes('-----BEGIN');
 }
 
 function parseTokensPath(text: string): string | undefined {

@@ -18,7 +18,7 @@ import { Guard, type GuardrailSource } from './guard.js';
 import type { Journal } from './journal.js';
 import type { Lease } from './lease.js';
 import { PendingOverrides, underNewId } from './pending-overrides.js';
-import { prepareWrite } from './prepare-write.js';
+import { type PreparedWrite, prepareWrite } from './prepare-write.js';
 import type { Replica } from './replica.js';
 import { replayedOutcome } from './replayed-outcome.js';
 import type { StepContext } from './steps.js';
@@ -93,12 +93,21 @@ export class Writer {
       this.#run();
       return this.#outcome(await verdict);
     }
+    // Stops are not bounded and go before the writes of others, so that those of whom may not stop are not let in.
+    if (!this.#isRetry(prepared)) this.#authorizer.checkTrip(prepared);
     const waiting = this.#queue.push(prepared);
     this.#run();
     const cancel = clock.after(GRACE_MS, () => {
       this.#pending.accept(waiting);
     });
     return this.#outcome(await waiting.verdict.finally(cancel));
+  }
+
+  /** Whether it is committed already, so that it only asks for its outcome. */
+  #isRetry({ requestId, hash }: PreparedWrite): boolean {
+    const { journal } = this.#options;
+    const seen = journal.loaded ? journal.replica.requests.get(requestId) : undefined;
+    return seen !== undefined && hash.equals(seen.hash);
   }
 
   /** Resolves when the store has confirmed that the replica holds everything committed before the call. */

@@ -238,17 +238,34 @@ describe('the rights of an override that the store does not hear of', () => {
     expect(engine.get().policy?.overrides.map(({ pending }) => pending)).to.deep.equal([false]);
   });
 
-  it('refuse it within the grace too, when a commit is on its way', async () => {
+  it('are asked at once, so that who has none puts nothing in the queue before the writes of others', async () => {
     const { clock, replicas } = await start(1, ROOMY, { access: accessOf(FILE) });
     const { link, engine } = replicas[0]!;
     const held = hold();
     link.next(held);
-    const refused = denial(engine.override({}, as('msc')));
+    const others = engine.patch({ maxPositions: 12 }, as('msc'));
     await held.arrived;
-    await clock.advance(20);
-    expect(engine.get().policy?.overrides).to.deep.equal([]);
+    // Neither the store nor the clock goes on.
+    await denial(engine.override({}, as('executor')));
     await held.release();
-    await refused;
+    await clock.advance(20);
+    await others;
+  });
+
+  it('are asked again when it comes into force, though the same was in force, which the log may have lost', async () => {
+    const access = accessOf(FILE);
+    const { clock, replicas } = await start(1, ROOMY, { access });
+    const { link, engine } = replicas[0]!;
+    await engine.override({}, as('governor'));
+    const held = hold();
+    link.next(held);
+    const unchanged = engine.override({}, as('governor'));
+    await held.arrived;
+    access.replace(FILE.replace('safety_governor', 'reader'));
+    await clock.advance(20);
+    expect(engine.get().policy?.overrides.map(({ pending }) => pending)).to.deep.equal([false]);
+    await held.release();
+    await unchanged;
   });
 });
 

@@ -1,7 +1,13 @@
 import { problemsText, readSource } from '../policy-file.js';
 import { type Finding, shown } from '../violation.js';
 import { checkAccessForm, hint } from './access-form.js';
-import { type AccessRules, createAccessRules, type FourEyes, type Grant } from './access-rules.js';
+import {
+  type AccessRules,
+  createAccessRules,
+  type FourEyes,
+  type Grant,
+  type IdentityGrants,
+} from './access-rules.js';
 import { BUILT_IN, type LimitsSpec, RoleProblem, type Roles, resolveRoles, type RoleSpec } from './roles.js';
 
 /** The access file, once its form was checked. */
@@ -22,6 +28,8 @@ export interface AccessFile {
   /** The roles that the file defines, and the identities. */
   readonly roles: readonly string[];
   readonly identities: readonly string[];
+  /** The namespaces that it names, each once. */
+  readonly namespaces: readonly string[];
 }
 
 /** The actor of what the server does by itself. */
@@ -62,7 +70,16 @@ export function parseAccess(text: string, source: string): AccessFile {
     rules: createAccessRules(resolved, new Map(granted), four_eyes),
     roles: Object.keys(roles),
     identities: Object.keys(identities),
+    namespaces: [...new Set(namedNamespaces(granted, four_eyes))],
   };
+}
+
+function namedNamespaces(
+  identities: readonly (readonly [name: string, grants: IdentityGrants])[],
+  fourEyes: FourEyes = false,
+): string[] {
+  const granted = identities.flatMap(([, { roles }]) => roles.flatMap(({ namespaces = [] }) => namespaces));
+  return [...granted, ...(typeof fourEyes === 'boolean' ? [] : fourEyes)];
 }
 
 function resolve(

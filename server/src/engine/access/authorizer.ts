@@ -44,11 +44,25 @@ export class Authorizer {
   checkOverrides(write: PreparedWrite, change: OverridesChange | undefined): void {
     const { action, actor } = write.request;
     if (change === undefined) return;
+    if (action.kind === 'override') {
+      this.checkTrip(write);
+      return;
+    }
     const rights = this.#rightsOf(write);
-    const refused =
-      action.kind === 'override'
-        ? refusedTrip(rights, { hasTtl: action.ttlMs !== undefined })
-        : change.before.flatMap((override) => refusedRestore(rights, actor.name, override));
+    this.#refuse(
+      write,
+      change.before.flatMap((override) => refusedRestore(rights, actor.name, override)),
+    );
+  }
+
+  /** Of an override, whatever is in force. @throws PolicyError PERMISSION_DENIED */
+  checkTrip(write: PreparedWrite): void {
+    const { action } = write.request;
+    if (action.kind !== 'override') return;
+    this.#refuse(write, refusedTrip(this.#rightsOf(write), { hasTtl: action.ttlMs !== undefined }));
+  }
+
+  #refuse(write: PreparedWrite, refused: readonly Refused[]): void {
     const refusal = this.#refusal(write, refused);
     if (refusal !== undefined) throw refusal;
   }
