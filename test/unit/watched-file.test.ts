@@ -108,6 +108,18 @@ describe('a watched file', () => {
     expect(loaded).to.deep.equal([[2, 3]]);
   });
 
+  it('takes nothing of a file that is being written, though what is there might pass', async () => {
+    watch();
+    const end = performance.now() + 1000;
+    for (let i = 2; performance.now() < end; i += 1) {
+      writeFileSync(path, `${i}\nend`);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    writeFileSync(path, '0\nend');
+    await holds([0]);
+    expect(loaded).to.deep.equal([[0]]);
+  });
+
   it('keeps the last good version while it is gone, says so once, and tells when it is back', async () => {
     watch();
     rmSync(path);
