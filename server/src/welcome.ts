@@ -93,9 +93,10 @@ function reachable(address: string): string {
 
 function variablesFor({ encrypted, proof }: Calling): readonly string[] {
   const files = {
-    token: 'POLICY_TOKEN must hold a token: policy-server token create --help',
+    token:
+      'POLICY_TOKEN must hold the token of an operator: policy-server token create --help, docs/access.md',
     certificate:
-      'POLICY_CLIENT_CERT and POLICY_CLIENT_KEY must be the files of a client certificate and its key',
+      'POLICY_CLIENT_CERT and POLICY_CLIENT_KEY must be the files of the certificate of an operator and its key: docs/access.md',
   };
   return [
     encrypted ? ['POLICY_TLS_CA must be the file of the authority of its certificate'] : [],

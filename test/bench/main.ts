@@ -15,6 +15,7 @@ import { measureRankings } from './parts/rankings.js';
 import { measureReceipt } from './parts/receipt.js';
 import { measureReplicas } from './parts/replicas.js';
 import { measureStop } from './parts/stop.js';
+import { measureTls } from './parts/tls.js';
 import { describeMachine, machine } from './report/machine.js';
 import type { Row } from './report/row.js';
 import { table } from './report/table.js';
@@ -22,6 +23,7 @@ import { table } from './report/table.js';
 const PARTS = [
   measureGet,
   measureWithH2load,
+  measureTls,
   measurePatch,
   measureReplicas,
   measureFanOut,

@@ -89,7 +89,7 @@ export class Stage {
 
   async #connect(server: ServerProcess, connections: number): Promise<string> {
     const target = `target ${targets++}`;
-    await this.#bench.load.connect(target, server.port, connections);
+    await this.#bench.load.connect(target, server, connections);
     this.#targets.push(target);
     return target;
   }

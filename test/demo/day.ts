@@ -14,8 +14,10 @@ import { startLive, startUnary, type Trader } from './cast/executors.js';
 import { governSafety } from './cast/governor.js';
 import { followPlans } from './cast/plans.js';
 import { prepare } from './cast/preparation.js';
+import { misbehave } from './cast/rogue.js';
 import { balancePortfolio, guardRisk, manageEnsemble, orchestrate } from './cast/readers.js';
 import type { Stage } from './cast/stage.js';
+import { OPERATOR } from './identities.js';
 import { DAY_MINUTES } from './market/day-time.js';
 import type { Random } from './market/random.js';
 import { propose, type Proposal } from './market/signals.js';
@@ -44,7 +46,7 @@ export async function playDay(
   signal: AbortSignal,
 ): Promise<DayRecord> {
   const { recorder } = stage;
-  const operator = stage.connect('operator');
+  const operator = stage.connect(OPERATOR);
   const start = await prepare(operator);
   const cast = await gather(stage);
   cast.live.on('change', (_next, _previous, cause) => {
@@ -53,10 +55,20 @@ export async function playDay(
   recorder.tell('market', `opens with ${stage.market.phase.name}`);
   await playMinutes(stage, cast, operator, random, show, signal);
   await close(stage, operator);
-  const { trips, bans, badWrites, rollbacks, decisions, listeners } = recorder;
+  const { trips, bans, badWrites, rollbacks, attempts, decisions, listeners } = recorder;
   const log = await readLog(operator, start);
-  const replicas = stage.addresses.length;
-  return { log, replicas, trips, bans, badWrites, rollbacks, decisions, listeners };
+  const { addresses, serverLog } = stage.servers;
+  const { secrets } = stage.identities;
+  const written = { trips, bans, badWrites, rollbacks, attempts };
+  return {
+    log,
+    replicas: addresses.length,
+    ...written,
+    decisions,
+    listeners,
+    serverLog: serverLog(),
+    secrets,
+  };
 }
 
 async function gather(stage: Stage): Promise<Cast> {
@@ -68,7 +80,14 @@ async function gather(stage: Stage): Promise<Cast> {
     ...['executor-1', 'executor-2', 'executor-3'].map((name) => startLive(stage, name)),
   ]);
   const unary = ['executor-4', 'executor-5'].map((name) => startUnary(stage, name));
-  const controllers = [directStrategy, rankOpportunities, monitorHealth, governSafety, followPlans];
+  const controllers = [
+    directStrategy,
+    rankOpportunities,
+    monitorHealth,
+    governSafety,
+    followPlans,
+    misbehave,
+  ];
   const routines = [...controllers.map((start) => start(stage)), routine, balance];
   return { order, routines, live, traders: [...live1to3, ...unary] };
 }

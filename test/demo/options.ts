@@ -22,8 +22,10 @@ export const USAGE = `A trading day in half a minute: every component of a tradi
   --help         this text
 
 On a terminal it draws the day in place, without colours where NO_COLOR is set; else it writes a line per event.
+Everything goes over TLS; each component proves who it is, and may change what its role may. A rogue controller tries more.
 Ends with 0 only if every decision matches the policy revision that it was made on, nobody opened a position between the
-receipt of a trip and its restore, and every listener was told of every change once and in order; else with 1.
+receipt of a trip and its restore, every listener was told of every change once and in order, and the rogue
+controller was refused all that it tried, which the log shows; else with 1.
 `;
 
 /** @throws Error with what to say for arguments that cannot be used. */

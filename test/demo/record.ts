@@ -62,9 +62,17 @@ export interface Ban {
   readonly version: Version;
 }
 
+/** What a rogue controller tried. Unset code: nothing refused it. */
+export interface Attempt {
+  readonly what: string;
+  readonly expected: 'PERMISSION_DENIED' | 'UNAUTHENTICATED';
+  readonly code: string | undefined;
+}
+
 /** A write that had to be refused. Unset code: it was not. */
 export interface BadWrite {
   readonly reason: string;
+  readonly expected: 'VALIDATION_FAILED' | 'GUARDRAIL_VIOLATED';
   readonly code: string | undefined;
   readonly violations: readonly FieldViolation[];
 }
@@ -84,6 +92,11 @@ export interface DayRecord {
   readonly bans: readonly Ban[];
   readonly badWrites: readonly BadWrite[];
   readonly rollbacks: readonly RolledBack[];
+  readonly attempts: readonly Attempt[];
+  /** What the servers logged, in lines of JSON. */
+  readonly serverLog: readonly string[];
+  /** What must stand in none of them. */
+  readonly secrets: readonly string[];
   /** Every state of the policy, from the one that the day began with, as the server's history has it. */
   readonly log: readonly PastPolicy[];
 }

@@ -1,6 +1,15 @@
 import type { FleetMember, LivePolicy } from '@policystore/client';
 
-import type { BadWrite, Ban, ChangeHeard, DecisionMade, Listening, RolledBack, Trip } from './record.js';
+import type {
+  Attempt,
+  BadWrite,
+  Ban,
+  ChangeHeard,
+  DecisionMade,
+  Listening,
+  RolledBack,
+  Trip,
+} from './record.js';
 import type { Teller, Told } from './screen/teller.js';
 import { Tally } from './tally.js';
 
@@ -11,6 +20,7 @@ export class Recorder {
   readonly bans: Ban[] = [];
   readonly badWrites: BadWrite[] = [];
   readonly rollbacks: RolledBack[] = [];
+  readonly attempts: Attempt[] = [];
   readonly listeners: Listening[] = [];
   readonly told: Told[] = [];
   readonly tally = new Tally();

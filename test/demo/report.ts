@@ -44,6 +44,7 @@ export function makeReport(
     trips: record.trips.map(describeTrip),
     bans: record.bans.map(({ version, ...ban }) => ({ ...ban, version: formatVersion(version) })),
     refused: record.badWrites,
+    attempts: record.attempts,
     rollbacks: record.rollbacks.map(({ version, to, fields }) => ({
       version: formatVersion(version),
       to: formatVersion(to),

@@ -1,13 +1,14 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { type ManagedProcess, startProcess } from '../support/process.js';
+import type { Identities } from './identities.js';
 
 /** The servers of one demo: one on an embedded store, or two replicas on a store that can be shared. */
 export interface Servers extends AsyncDisposable {
   readonly addresses: readonly string[];
+  /** What they have logged so far, in lines of JSON. */
+  readonly serverLog: () => readonly string[];
   /** What they run on, for people. */
   readonly description: string;
 }
@@ -24,24 +25,30 @@ const EXPECTED = 'executor:3,orchestrator:1,risk_guard:1,portfolio_balancer:1,en
 const MAIN = fileURLToPath(new URL('../../server/dist/main.js', import.meta.url));
 const LISTENING = /listening on ([^"\s]+)/;
 
-export async function startServers(store: string | undefined, namespace: string): Promise<Servers> {
-  const dir = await mkdtemp(join(tmpdir(), 'policystore-demo-'));
+/** @param directory of this day, for what the servers keep. */
+export async function startServers(
+  directory: string,
+  store: string | undefined,
+  namespace: string,
+  { env }: Pick<Identities, 'env'>,
+): Promise<Servers> {
   const kind = SHARED.find(([scheme]) => store?.startsWith(scheme))?.[1];
   const replicas = kind === undefined ? 1 : 2;
-  const url = store ?? `sqlite:${join(dir, 'policy.db')}`;
+  const url = store ?? `sqlite:${join(directory, 'policy.db')}`;
   const running: ManagedProcess[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(running.map((server) => server.stop()));
-    await rm(dir, { recursive: true, force: true });
   };
   try {
-    for (let i = 0; i < replicas; i++) running.push(await startServer(url, namespace));
+    for (let i = 0; i < replicas; i++) running.push(await startServer(url, namespace, env));
   } catch (error) {
     await close();
     throw error;
   }
   return {
     addresses: running.map(({ output }) => LISTENING.exec(output)?.[1] ?? ''),
+    serverLog: () =>
+      running.flatMap(({ output }) => output.split('\n').filter((line) => line.startsWith('{'))),
     description:
       kind === undefined
         ? `one server on ${store ?? 'SQLite in a temporary directory'}`
@@ -51,7 +58,7 @@ export async function startServers(store: string | undefined, namespace: string)
 }
 
 /** Other settings than these keep their defaults, whatever the environment says. */
-function startServer(store: string, namespace: string): Promise<ManagedProcess> {
+function startServer(store: string, namespace: string, settings: Identities['env']): Promise<ManagedProcess> {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(POLICY|QT)_/.test(name));
   return startProcess({
     command: process.execPath,
@@ -63,6 +70,7 @@ function startServer(store: string, namespace: string): Promise<ManagedProcess> 
       POLICY_GRPC_ADDR: '127.0.0.1:0',
       POLICY_LOG_FORMAT: 'json',
       POLICY_EXPECTED: EXPECTED,
+      ...settings,
     },
     answers: async ({ output }) => output.includes('"msg":"ready"'),
   });

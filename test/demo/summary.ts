@@ -3,7 +3,7 @@ import type { Report } from './report.js';
 import { count, ms, percent, plural } from './screen/numbers.js';
 
 /** A report, in a few lines. */
-export function summarize({ revisions, decisions, trips, account, latencies }: Report): string[] {
+export function summarize({ revisions, decisions, trips, attempts, account, latencies }: Report): string[] {
   const reasons = Object.entries(decisions.byReason).map(([code, times]) => `${code} ${count(times)}`);
   return [
     `${plural(revisions.changes, 'change')}, ${revisions.first} to ${revisions.last}.`,
@@ -12,6 +12,7 @@ export function summarize({ revisions, decisions, trips, account, latencies }: R
       ({ version, receiptAfterMs, members }) =>
         `The trip ${version} was applied by ${plural(members.length, 'member')} of the fleet ${ms(receiptAfterMs)} after it was sent.`,
     ),
+    `${plural(attempts.length, 'attempt')} of a rogue controller: ${[...new Set(attempts.map(({ code }) => code ?? 'NOT REFUSED'))].join(', ')}`,
     ...describe('A listener was told of a change', latencies.commitToListener, 'after its commit'),
     ...describe('An executor that asks per signal waited', latencies.get, 'for its policy'),
     `Equity ${count(account.equity)} (${percent(account.gain)}), the deepest drawdown was ${percent(account.deepestDrawdown)}.`,

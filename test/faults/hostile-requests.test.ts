@@ -61,14 +61,16 @@ describe('hostile requests', () => {
     const watched = recordWatch(client.watch({ after: await client.get() }));
 
     const fresh = residentBytes(server);
-    // What it takes to handle such requests at all is not what they leave behind.
-    await attack(address, random, 0.1);
+    // What it takes to handle so many at once is not what they leave behind.
+    const first = await openHalves(address, random);
+    await attack(address, random, 0.5);
+    await Promise.all(first.map((half) => half.vanish()));
     await client.patch({ customParams: { round: 0 } });
     const before = residentBytes(server);
 
     const reader = keep(connect(address), (it) => it.close());
     const others = serveOthers(client, reader);
-    const halves = await Promise.all(Array.from({ length: HALF_OPEN }, () => openHalf(address, random)));
+    const halves = await openHalves(address, random);
     const sent = await attack(address, random, 1);
     expect(sent).to.be.at.least(100_000);
     const { gets, newest } = await others.stop();
@@ -89,6 +91,10 @@ describe('hostile requests', () => {
     );
   }).timeout(180_000);
 });
+
+function openHalves(address: string, random: Random): Promise<Awaited<ReturnType<typeof openHalf>>[]> {
+  return Promise.all(Array.from({ length: HALF_OPEN }, () => openHalf(address, random)));
+}
 
 /** All kinds at once, a share of each. */
 async function attack(address: string, random: Random, share: number): Promise<number> {

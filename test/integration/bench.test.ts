@@ -36,6 +36,7 @@ describe('the benchmark', () => {
     const ids = rows.map(({ id }) => id);
     expect(ids).to.include.members([
       ...['get.64.throughput', 'get.64.cpu', 'get.1.p50', 'get.1.p99'],
+      ...['tls.64.throughput', 'tls.64.cpu', 'tls.open.cpu', 'tls.1.p50', 'tls.1.p99', 'tls.check.cpu'],
       ...['memory', 'sqlite', 'redis', 'postgres'].flatMap((store) => [
         `patch.${store}.1.p50`,
         `patch.${store}.1.throughput`,
@@ -51,7 +52,7 @@ describe('the benchmark', () => {
         ['p50', 'p99', 'cpu', 'clients'].map((metric) => `live.${clients}.${metric}`),
       ),
       'live.acknowledge.cpu',
-      ...['stop.100.p50', 'stop.100.p99'],
+      ...['stop.100.p50', 'stop.100.p99', 'receipt.200.p50', 'receipt.200.p99'],
       ...['rankings.1.cpu', 'rankings.10.cpu', 'rankings.patch-and-get.cpu'],
       ...['gates.rate.throughput', 'gates.time', 'gates.many.time', 'gates.live.time', 'gates.get.time'],
     ]);
@@ -66,7 +67,8 @@ describe('the benchmark', () => {
       .map(({ id }) => id);
     expect(judged).to.have.members([
       ...['get.64.throughput', 'get.1.p50', 'get.1.p99'],
-      ...['fan-out.1000.p50', 'stop.100.p99', 'rankings.1.cpu', 'rankings.10.cpu'],
+      ...['tls.64.throughput', 'tls.1.p50', 'tls.1.p99', 'tls.check.cpu'],
+      ...['fan-out.1000.p50', 'stop.100.p99', 'receipt.200.p99', 'rankings.1.cpu', 'rankings.10.cpu'],
       ...['gates.time', 'gates.many.time'],
     ]);
     expect(stdout).to.include('Get, 64 in flight').and.include('these figures mean nothing');

@@ -411,7 +411,7 @@ describe('PolicyClient.live', () => {
         await timing.advance(10_000);
         await closed;
       });
-      return { live, timing };
+      return { live, timing, channels };
     }
 
     it('is believed to the end of the lease and not a moment longer', async () => {
@@ -484,6 +484,28 @@ describe('PolicyClient.live', () => {
       await timing.advance(6600);
 
       expect(told).to.deep.equal(['live false', 'stale true']);
+    });
+
+    it('is renewed over the new connection where somebody else has renewed the one of its stream', async () => {
+      const server = await serve(
+        (stream) => stream.write(first(1)),
+        (stream) => stream.write(heartbeat(1, { watcherId: 'w2' })),
+      );
+      const { live, timing, channels } = create([server.address]);
+      const asked = await server.nextAsked();
+      channels.use().renew();
+      asked.fail('STORE_UNAVAILABLE');
+      await until(async () => live.status.lastError !== undefined);
+
+      await until(async () => {
+        await timing.advance(1000);
+        return server.asked.length === 2;
+      });
+      const again = await server.nextAsked();
+      again.renew();
+
+      expect(await live.ready()).to.include({ isStale: false });
+      expect(again.request.watcherId).to.equal('w2');
     });
 
     it('makes longer pauses between streams that fail soon, and short ones again after one that lived', async () => {
@@ -712,6 +734,33 @@ describe('PolicyClient.live', () => {
 
       expect(told).to.deep.equal([]);
       expect(live.current).to.include({ isStale: true, maxPositions: 1 });
+    });
+
+    it('is the last word, also where a listener does it as a stream begins', async () => {
+      const server = await serve(
+        (stream) => stream.write(first(1)),
+        (stream) => stream.write(snapshot(2, { watcherId: 'w2' })),
+      );
+      server.answerAll((asked) => {
+        asked.renew();
+      });
+      const live = connect(server.address);
+      await live.ready();
+      let closed: Promise<void> | undefined;
+      live.on('change', ({ version }) => {
+        if (version.revision === 2) closed = live.close();
+      });
+
+      (await server.stream(0)).end();
+      await until(async () => closed !== undefined);
+      await closed;
+      await settled();
+
+      const asked = server.asked.map(({ request }) => [request.watcherId, request.closing]);
+      expect(asked).to.deep.equal([
+        ['w1', false],
+        ['w2', true],
+      ]);
     });
 
     it('comes with its signal', async () => {

@@ -14,6 +14,7 @@ import { expect } from 'chai';
 import { Calls } from '../../clients/typescript/src/calls.js';
 import { Channels } from '../../clients/typescript/src/channels.js';
 import { Operations } from '../../clients/typescript/src/operations.js';
+import { systemTiming } from '../../clients/typescript/src/timing.js';
 import { PolicyError } from '../../server/src/errors.js';
 import { answering } from '../support/answering.js';
 import { rejection } from '../support/rejection.js';
@@ -212,6 +213,38 @@ describe('PolicyClient.override', () => {
     expect(answers[0]!.error).to.include({ code: 'UNAVAILABLE', reason: 'OUTCOME_UNKNOWN' });
     // says more than that the time was over
     expect(answers[2]!.error).to.include({ code: 'UNAVAILABLE' });
+  });
+
+  it('is tried again over the new connection where a live policy has renewed the old one meanwhile', async () => {
+    const script = override(away(), taken());
+    const channels = new Channels([await serve({ override: script.handler })]);
+    const calls = new Calls({
+      metadata: new Metadata(),
+      channels,
+      operations: new Operations(),
+      deadlineMs: 5_000,
+      timing: {
+        ...systemTiming,
+        sleep: (ms, signal) => {
+          channels.use().renew();
+          return systemTiming.sleep(ms, signal);
+        },
+      },
+    });
+
+    const answers = await calls.everywhere<OverrideResponse, string>(
+      {},
+      (channel, ...call) =>
+        channel.policy.override(
+          { namespace: '', name: '', reason: 'r', requestId: 'id', validateOnly: false, ...NO_LIMITS },
+          ...call,
+        ),
+      (response) => response.override?.name ?? '',
+    );
+    channels.close();
+
+    expect(answers.map(({ value }) => value)).to.deep.equal(['circuit-breaker']);
+    expect(script.requests).to.have.lengthOf(2);
   });
 
   it('ends with the reason of an abort, and when the client is closed', async () => {

@@ -70,7 +70,12 @@ function expectWholeDay(report: Report): void {
   expect(bans.map(({ symbol }) => symbol)).to.deep.equal(['SOLUSDT']);
   expect(rollbacks.map(({ fields }) => fields)).to.deep.equal([['model_versions']]);
   const fields = refused.flatMap(({ violations }) => violations.map(({ field }) => field));
-  expect(fields).to.have.members(['max_positions', 'max_risk_per_trade', 'global_min_confidence']);
+  expect(fields).to.have.members([
+    ...['max_positions', 'max_risk_per_trade', 'global_min_confidence'],
+    'max_positions',
+  ]);
+  const codes = report.attempts.map(({ code }) => code);
+  expect(codes).to.have.length(7).and.to.include.members(['PERMISSION_DENIED', 'UNAUTHENTICATED']);
 
   expect(latencies.get?.count).to.be.above(0);
   expect(latencies.commitToListener?.count).to.be.above(0);
@@ -98,6 +103,10 @@ describe('the demo', () => {
     expect(stdout).to.match(/receipt: applied by all 8 members/);
     expect(stdout).to.match(/safety_governor +restores/);
     expect(stdout).to.match(/operator +is refused: .*max_positions must be between 1 and 100, got 500/);
+    expect(stdout).to.match(/operator +is refused: .*guardrail small-book/);
+    expect(stdout).to.match(
+      /rogue +raises the risk: PERMISSION_DENIED for max_risk_per_trade, max_positions/,
+    );
     expect(stdout, 'control sequences').to.not.include('\x1b');
     const addresses = stdout.split('\n')[0]?.match(/127\.0\.0\.1:\d+/g) ?? [];
     expect(addresses).to.have.length(1);

@@ -1,19 +1,21 @@
-import { type ChannelCredentials, status } from '@grpc/grpc-js';
+import { type Client, status } from '@grpc/grpc-js';
 import {
-  type AcknowledgeEachResponse,
   AcknowledgeRequest,
+  type AcknowledgeEachResponse,
   FleetServiceClient,
   FleetServiceService,
   GetRequest,
   GetRevisionRequest,
   HistoryServiceService,
+  Limits,
   ListChangesRequest,
   ListWatchersRequest,
+  OverrideRequest,
   PatchRequest,
   PolicyPatch,
   PolicyServiceService as methods,
+  RankingsPatch,
   WaitAppliedRequest,
-  type WatchRequest,
 } from '@policystore/client/proto';
 import { expect } from 'chai';
 import { appendFileSync, writeFileSync } from 'node:fs';
@@ -34,238 +36,216 @@ import {
 import { temporaryDirectory } from '../support/temporary-directory.js';
 
 const WATCHES = 100;
-const LOST = 10;
 
-const WATCHER = { component: 'executor', instance: '', acknowledges: true };
-
-/** Roles, each everywhere or only in some namespaces. */
-type Grants = readonly (string | { role: string; namespaces: string[] })[];
-
-const IN_PAPER: Grants = [{ role: 'reader', namespaces: ['paper'] }];
-
-/** YAML with an identity on each line after the first. */
-function accessFile(identities: Readonly<Record<string, Grants>>): string {
-  const lines = Object.entries(identities).map(
-    ([name, roles]) => `  ${name}: ${JSON.stringify({ roles })}\n`,
-  );
-  return ['identities:\n', ...lines].join('');
+/** An access file in which all these identities have one role each. */
+function fileOf(roles: Readonly<Record<string, string>>): string {
+  const lines = Object.entries(roles).map(([name, role]) => `  ${name}: { roles: [${role}] }\n`);
+  return `identities:\n${lines.join('')}`;
 }
+
+const BEFORE = { anna: 'operator', stays: 'reader', goes: 'reader', ranker: 'reader' };
 
 describe('an access file that is replaced under open streams', () => {
   const directory = temporaryDirectory();
   const keep = closeAfterEach();
   let secured: Secured;
   let server: TestServer;
-  let channel: ChannelCredentials;
   let tokens: ReadonlyMap<string, string>;
 
   beforeEach(async () => {
     secured = await secure(directory.path);
-    tokens = new Map(['operator', 'stays', 'goes'].map((name) => [name, secured.issue(name)]));
-    channel = await secured.channel();
-    replaceFile(
-      secured.files.access,
-      accessFile({ operator: ['operator'], stays: ['reader'], goes: ['reader'] }),
-    );
-    server = keep(await secured.start({ flags: ['--namespaces', 'default,paper'] }), (it) => it.close());
+    tokens = new Map(Object.keys(BEFORE).map((name) => [name, secured.issue(name)]));
+    replaceFile(secured.files.access, fileOf(BEFORE));
+    server = keep(await secured.start({ flags: ['--namespaces', 'default,paper'] }), (each) => each.close());
   });
 
-  const as = (name: string): Record<string, string> => bearer(tokens.get(name) ?? '');
-  const call = <Request, Response>(
-    name: string,
-    method: UnaryMethod<Request, Response>,
-    request: Request,
-  ): Promise<Response> => ask(server.client, method, request, as(name));
+  const as = (name: string): Record<string, string> => bearer(tokens.get(name)!);
+  const logged = (text: string) => until(async () => server.log.some(({ msg }) => msg.includes(text)));
+  const call = <Request, Response>(name: string, method: UnaryMethod<Request, Response>, request: Request) =>
+    ask(server.client as Client, method, request, as(name));
+  const patch = (name: string, changes: Partial<PolicyPatch>) =>
+    call(name, methods.patch, {
+      ...PatchRequest.create(),
+      patch: { ...PolicyPatch.create(), ...changes },
+    });
+  const rank = (name: string) =>
+    patch(name, { oppRankings: { ...RankingsPatch.create(), put: new Map([['BTCUSDT', 0.5]]) } });
 
-  async function patch(name: string, maxPositions: number, namespace = '') {
-    const change = { ...PolicyPatch.create(), maxPositions };
-    return (await call(name, methods.patch, { ...PatchRequest.create(), namespace, patch: change })).version;
-  }
-
-  async function open(name: string, request: Partial<WatchRequest> = {}): Promise<TestWatch> {
-    return keep(await begin(server.client, as(name), request), (it) => {
-      it.cancel();
+  async function open(name: string, namespace = ''): Promise<TestWatch> {
+    return keep(await begin(server.client, as(name), { namespace }), (each) => {
+      each.cancel();
     });
   }
-  const openMany = (count: number, name: string, request: Partial<WatchRequest> = {}): Promise<TestWatch[]> =>
-    Promise.all(Array.from({ length: count }, () => open(name, request)));
 
-  /** Replaces the file, and prints how long it took until `inForce`. */
-  async function reload(
-    identities: Readonly<Record<string, Grants>>,
-    inForce: () => Promise<unknown>,
-  ): Promise<void> {
-    const started = performance.now();
-    replaceFile(secured.files.access, accessFile(identities));
-    await inForce();
-    console.log(`      in force after ${Math.round(performance.now() - started)} ms`);
-  }
-
-  async function expectOpen(streams: readonly TestWatch[], namespace = ''): Promise<void> {
-    for (const maxPositions of [7, 8]) {
-      await reached(streams, await patch('operator', maxPositions, namespace));
-    }
+  function openMany(name: string): Promise<TestWatch[]> {
+    return Promise.all(Array.from({ length: WATCHES }, () => open(name)));
   }
 
   /** The newest revision of the default namespace when the server took the file. */
   function revisionAtReload(): number {
-    const reloadedAt = server.log.findIndex(({ msg }) => msg.startsWith('access changed'));
-    const before = server.log
-      .slice(0, reloadedAt)
-      .map(({ msg }) => /^policy \w+: default \w+:(\d+)/.exec(msg));
-    return Math.max(...before.map((found) => Number(found?.[1] ?? 0)));
+    const messages = server.log.map(({ msg }) => msg);
+    const before = messages.slice(
+      0,
+      messages.findIndex((each) => each.startsWith('access changed')),
+    );
+    return Math.max(...before.map((each) => Number(/^policy \w+: default \w+:(\d+)/.exec(each)?.[1] ?? 0)));
   }
 
-  it('ends the watches of who may not read any more, after the last change that it might see, and no others', async () => {
-    const stay = await openMany(WATCHES, 'stays');
-    const lost = await openMany(LOST, 'goes');
-    const elsewhere = await openMany(LOST, 'goes', { namespace: 'paper' });
-    const endings = Promise.all(lost.map(ending));
+  it('drops no stream of who may still read, and ends those of who may not, showing them nothing more', async () => {
+    const streams = await openMany('stays');
+    const lost = await openMany('goes');
+    const endings = lost.map(ending);
+    replaceFile(secured.files.access, fileOf({ anna: 'operator', stays: 'reader' }));
+    const replacedAt = performance.now();
+    for (const { brought, code, reason, message } of await Promise.all(endings)) {
+      expect({ brought, code, reason }).to.deep.equal({
+        brought: [],
+        code: status.PERMISSION_DENIED,
+        reason: 'PERMISSION_DENIED',
+      });
+      expect(message).to.include('"goes" may not in namespace "default": read the policy');
+    }
+    console.log(
+      `      ${WATCHES} streams ended ${(performance.now() - replacedAt).toFixed(0)} ms after the change`,
+    );
+    const { version } = await patch('anna', { maxPositions: 7 });
+    const got = await Promise.all(streams.map(async (stream) => (await stream.next()).version!.revision));
+    expect(got).to.deep.equal(Array(WATCHES).fill(version!.revision));
+    expect((await failure(open('goes'))).reason).to.equal('PERMISSION_DENIED');
+    const get = ask(server.client, methods.get, GetRequest.create(), as('goes'));
+    expect((await failure(get)).reason).to.equal('PERMISSION_DENIED');
+  });
+
+  it('shows who may not read any more no change that came later, however many come', async () => {
+    const streams = await openMany('stays');
+    const lost = await openMany('goes');
     const over = new AbortController();
     const writing = (async () => {
-      for (let i = 0; !over.signal.aborted; i += 1) await patch('operator', 1 + (i % 100));
+      for (let i = 0; !over.signal.aborted; i += 1) await patch('anna', { maxPositions: 1 + (i % 100) });
     })();
-    await reload({ operator: ['operator'], stays: ['reader'], goes: IN_PAPER }, () => endings);
+    const endings = Promise.all(lost.map(ending));
+    replaceFile(secured.files.access, fileOf({ anna: 'operator', stays: 'reader' }));
+    const newest = await endings.then(revisionAtReload);
     over.abort();
     await writing;
-
-    const newest = revisionAtReload();
-    for (const { code, reason, message, info, revisions } of await endings) {
-      expect({ code, reason }).to.deep.equal({ code: status.PERMISSION_DENIED, reason: 'PERMISSION_DENIED' });
-      expect(message).to.match(
-        /^"goes" may not in namespace "default": read the policy \(roles that may: reader, /,
-      );
-      expect(info.get('namespace')).to.equal('default');
-      expect(revisions.at(-1)).to.be.at.most(newest).and.above(1);
+    for (const { brought } of await endings) expect(brought.at(-1)).to.be.within(2, newest);
+    for (const maxPositions of [7, 8]) {
+      await reached(streams, (await patch('anna', { maxPositions })).version);
     }
-    await expectOpen(stay);
-    await expectOpen(elsewhere, 'paper');
-    const again = await ending(watch(server.client, {}, as('goes')));
-    expect(again).to.deep.include({ reason: 'PERMISSION_DENIED', revisions: [] });
-    expect((await failure(call('goes', methods.get, GetRequest.create()))).message).to.equal(again.message);
-    await call('goes', methods.get, { ...GetRequest.create(), namespace: 'paper' });
   });
 
-  it('gives rights and takes them back while a hundred watch', async () => {
-    const streams = await openMany(WATCHES, 'stays');
-    const version = await patch('operator', 3);
-    let tries = 0;
-    const needing: Readonly<Record<string, () => Promise<unknown>>> = {
-      // What changes nothing needs no right to write.
-      Patch: () => patch('goes', 4 + (tries++ % 2)),
-      ListChanges: () => call('goes', HistoryServiceService.listChanges, ListChangesRequest.create()),
-      GetRevision: () =>
-        call('goes', HistoryServiceService.getRevision, {
-          ...GetRevisionRequest.create(),
-          at: { $case: 'revision', value: 2 },
-        }),
-      ListWatchers: () => call('goes', FleetServiceService.listWatchers, ListWatchersRequest.create()),
-      WaitApplied: () =>
-        call('goes', FleetServiceService.waitApplied, {
-          ...WaitAppliedRequest.create(),
-          version,
-          timeout: { seconds: 0, nanos: 0 },
-        }),
-    };
-    const refused = async (): Promise<void> => {
-      for (const [name, ask] of Object.entries(needing)) {
-        expect((await failure(ask())).reason, name).to.equal('PERMISSION_DENIED');
-      }
-    };
-    const allowed = async (): Promise<void> => {
-      for (const ask of Object.values(needing)) await ask();
-    };
-    await refused();
-    const others = { operator: ['operator'], stays: ['reader'] };
-    await reload({ ...others, goes: ['operator'] }, () => until(needing['Patch']!));
-    await allowed();
-    await reload({ ...others, goes: ['reader'] }, () => until(async () => refused().then(() => true)));
-    await call('goes', methods.get, GetRequest.create());
-    await expectOpen(streams);
-  });
-
-  it('ends the stream of acknowledgements of who may not read any more, and no other', async () => {
-    const acknowledging = async (name: string) => {
-      const watching = keep(watch(server.client, { watcher: WATCHER }, as(name)), (it) => {
-        it.cancel();
-      });
-      const { watcherId, version } = await watching.next();
-      const client = keep(new FleetServiceClient(server.address, channel), (it) => {
-        it.close();
-      });
-      const stream = keep(client.acknowledgeEach(metadataOf(as(name))), (it) => {
-        it.on('error', () => undefined);
-        it.cancel();
-      });
-      const answers = stream[Symbol.asyncIterator]() as AsyncIterator<AcknowledgeEachResponse>;
-      return async () => {
-        stream.write({ acknowledgement: { ...AcknowledgeRequest.create(), watcherId, version } });
-        return answers.next();
-      };
-    };
-    const stays = await acknowledging('stays');
-    const goes = await acknowledging('goes');
-    await stays();
-    await goes();
-    replaceFile(secured.files.access, accessFile({ operator: ['operator'], stays: ['reader'] }));
-    await until(async () => server.log.some(({ msg }) => msg.startsWith('access changed')));
-    const { code, reason, message } = await failure(goes());
-    expect({ code, reason }).to.deep.equal({ code: status.PERMISSION_DENIED, reason: 'PERMISSION_DENIED' });
-    expect(message).to.include('"goes" may not in namespace "default": read the policy');
-    expect(await stays()).to.have.property('done', false);
-  });
-
-  it('keeps the last good one in force while the new one is wrong, and says where', async () => {
+  it('drops nobody while the file is written in place, line by line', async () => {
     const { access } = secured.files;
-    const streams = await openMany(WATCHES, 'stays');
-    const good = accessFile({ operator: ['operator'], stays: ['reader'], goes: ['reader'] });
-    const wrong: readonly (readonly [text: string, told: string])[] = [
-      ['', `${access}, line 1: the file must be an object`],
-      [good.slice(0, good.indexOf('stays') + 20), 'line 3: Missing closing "quote'],
-      [
-        good.replace('"operator"', '"operater"'),
-        'line 2: identities.operator.roles[0] there is no role "operater"',
-      ],
-      [`${good}  stays: { roles: [] }\n`, 'line 5: Map keys must be unique'],
-      [`${good}four_eyse: true\n`, `${access}, line 5: four_eyse is not known here: did you mean four_eyes?`],
-      [good.replace('{"roles"', '{"role"'), `${access}, line 2: identities.operator.role is not known here`],
-    ];
-    for (const [text, told] of wrong) {
-      const from = server.log.length;
-      replaceFile(access, text);
-      await until(async () => server.log.length > from);
-      const { level, msg } = server.log[from]!;
-      expect({ level, msg }).to.have.property('level', 50);
-      expect(msg)
-        .to.match(/^access NOT changed: what was in force stays, for /)
-        .and.to.include(told);
-      expect(msg).to.include(access);
-      await expectOpen(streams);
-      expect((await failure(patch('goes', 4))).reason).to.equal('PERMISSION_DENIED');
-    }
-    await reload({ operator: ['operator'], stays: ['reader'], goes: ['operator'] }, () =>
-      until(() => patch('goes', 5)),
-    );
-    await expectOpen(streams);
-  });
-
-  it('drops nobody while a file is written in place, line by line', async () => {
-    const { access } = secured.files;
-    const streams = await openMany(WATCHES, 'stays');
-    const lines = accessFile({
-      operator: ['operator'],
-      ...Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`executor-${i}`, ['reader'] as const])),
-      goes: ['operator'],
-      stays: ['reader'],
-    }).split(/(?<=\n)/);
+    const streams = await openMany('stays');
+    const others = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`executor-${i}`, 'reader']));
+    const text = fileOf({ anna: 'operator', ...others, ranker: 'operator', stays: 'reader' });
     writeFileSync(access, '');
     // What is there after each line could be a whole file.
-    for (const line of lines) {
+    for (const line of text.split(/(?<=\n)/)) {
       appendFileSync(access, line);
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
-    await until(() => patch('goes', 6));
-    await expectOpen(streams);
+    await until(() => rank('ranker'));
+    await reached(streams, (await patch('anna', { maxPositions: 7 })).version);
     expect(server.log.filter(({ msg }) => msg.startsWith('access changed'))).to.have.lengthOf(1);
   });
+
+  it('gives and takes every right while streams stay open', async () => {
+    const streams = await openMany('stays');
+    const before = await patch('anna', { maxPositions: 7 });
+    const history = () => call('ranker', HistoryServiceService.listChanges, ListChangesRequest.create());
+    const revision = () =>
+      call('ranker', HistoryServiceService.getRevision, {
+        ...GetRevisionRequest.create(),
+        at: { $case: 'revision', value: 2 },
+      });
+    const fleet = () => call('ranker', FleetServiceService.listWatchers, ListWatchersRequest.create());
+    const receipt = () =>
+      call('ranker', FleetServiceService.waitApplied, {
+        ...WaitAppliedRequest.create(),
+        version: before.version,
+        timeout: { seconds: 0, nanos: 0 },
+      });
+    let trips = 0;
+    const trip = () => {
+      // The same again would change nothing, for which nobody needs a right.
+      const name = `stop-${trips++}`;
+      const request = {
+        ...OverrideRequest.create(),
+        name,
+        reason: 'drawdown',
+        limits: Limits.create({ maxPositions: 1 }),
+      };
+      return call('ranker', methods.override, request);
+    };
+    const calls = [() => rank('ranker'), history, revision, fleet, receipt, trip];
+    for (const each of calls) expect((await failure(each())).reason).to.equal('PERMISSION_DENIED');
+    replaceFile(secured.files.access, fileOf({ ...BEFORE, ranker: 'operator' }));
+    const givenAt = performance.now();
+    await until(() => rank('ranker'));
+    const { version } = await call('stays', methods.get, GetRequest.create());
+    console.log(`      a right is there ${(performance.now() - givenAt).toFixed(0)} ms after the change`);
+    for (const each of calls) await each();
+    replaceFile(secured.files.access, fileOf({ ...BEFORE, ranker: 'opportunity_ranker' }));
+    await until(async () => (await failure(history())).reason === 'PERMISSION_DENIED');
+    for (const each of [history, revision, fleet, receipt, trip]) {
+      expect((await failure(each())).reason).to.equal('PERMISSION_DENIED');
+    }
+    await reached(streams, version);
+  });
+
+  it('opens one namespace and shuts another', async () => {
+    replaceFile(secured.files.access, fileOf({ ...BEFORE, goes: '{ role: reader, namespaces: [paper] }' }));
+    await logged('access changed');
+    const paper = await open('goes', 'paper');
+    expect((await failure(open('goes'))).reason).to.equal('PERMISSION_DENIED');
+    replaceFile(secured.files.access, fileOf({ ...BEFORE, goes: '{ role: reader, namespaces: [default] }' }));
+    expect(await ending(paper)).to.deep.include({ brought: [], reason: 'PERMISSION_DENIED' });
+    await open('goes');
+  });
+
+  it('renews no lease of who may not read any more', async () => {
+    const watcher = { component: 'executor', instance: 'one', acknowledges: true };
+    const stream = keep(watch(server.client, { watcher }, as('goes')), (each) => {
+      each.cancel();
+    });
+    const { watcherId, version } = await stream.next();
+    const fleet = keep(new FleetServiceClient(server.address, await secured.channel()), (each) => {
+      each.close();
+    });
+    const acknowledgement = { ...AcknowledgeRequest.create(), watcherId, version };
+    const acknowledging = fleet.acknowledgeEach(metadataOf(as('goes')));
+    const answers = (acknowledging as AsyncIterable<AcknowledgeEachResponse>)[Symbol.asyncIterator]();
+    acknowledging.write({ acknowledgement });
+    expect(((await answers.next()).value as AcknowledgeEachResponse).renewal!.validFor!.seconds).to.be.above(
+      0,
+    );
+    replaceFile(secured.files.access, fileOf({ anna: 'operator' }));
+    await ending(stream);
+    acknowledging.write({ acknowledgement });
+    expect((await failure(answers.next())).reason).to.equal('PERMISSION_DENIED');
+  });
+
+  for (const [what, text, told] of [
+    [
+      'has an unknown field',
+      'identities:\n  anna: { role: operator }\n',
+      'access.yaml, line 2: identities.anna',
+    ],
+    ['has an unknown role', 'identities:\n  anna: { roles: [operater] }\n', 'did you mean operator?'],
+    ['is broken half-way through', 'identities:\n  anna: { roles: [oper', 'access.yaml'],
+  ] as const) {
+    it(`keeps the last good file in force when the next one ${what}`, async () => {
+      const stream = await open('goes');
+      replaceFile(secured.files.access, text);
+      await logged('access NOT changed');
+      const { level, msg } = server.log.find((each) => each.msg.includes('access NOT changed'))!;
+      expect(level).to.equal(50);
+      expect(msg).to.include(told);
+      const { version } = await patch('anna', { maxPositions: 8 });
+      expect((await stream.next()).version!.revision).to.equal(version!.revision);
+      replaceFile(secured.files.access, fileOf({ anna: 'operator' }));
+      await ending(stream);
+    });
+  }
 });

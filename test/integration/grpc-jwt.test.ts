@@ -18,7 +18,7 @@ import { expect } from 'chai';
 import { closeAfterEach } from '../support/closing.js';
 import { AUDIENCE, createSigner, forge, ISSUER, keySet, type Signer } from '../support/jwt.js';
 import { until } from '../support/process.js';
-import { bearer, replaceFile } from '../support/secured.js';
+import { ALL_OPERATORS, bearer, replaceFile } from '../support/secured.js';
 import { ask, failure, readFailure, startServer, type TestServer, watch } from '../support/server.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 
@@ -39,7 +39,10 @@ describe('JWTs over gRPC', () => {
 
   async function start(place = path, ...flags: string[]): Promise<void> {
     const rules = ['--jwt-issuer', ISSUER, '--jwt-audience', AUDIENCE];
-    const started = await startServer({ flags: ['--jwks', place, ...rules, ...flags] });
+    const access = join(directory.path, 'access.yaml');
+    writeFileSync(access, ALL_OPERATORS);
+    const proofs = ['--jwks', place, '--access', access];
+    const started = await startServer({ flags: [...proofs, ...rules, ...flags] });
     server = keep(started, (each) => each.close());
   }
 

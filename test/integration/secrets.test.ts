@@ -29,7 +29,7 @@ describe('a server process that is told secrets', () => {
     const token = secured.issue('msc_ai');
     const lasting = secured.issue('lasting');
     const jwt = await signer.sign();
-    const { cert, key, clientCa, tokens } = secured.files;
+    const { cert, key, clientCa, tokens, access } = secured.files;
     const server = keep(
       await spawnServer({
         POLICY_LOG_LEVEL: 'debug',
@@ -37,6 +37,7 @@ describe('a server process that is told secrets', () => {
         POLICY_TLS_KEY: key,
         POLICY_TLS_CLIENT_CA: clientCa,
         POLICY_TOKENS: tokens,
+        POLICY_ACCESS: access,
         POLICY_JWKS: jwks,
         POLICY_JWT_ISSUER: ISSUER,
         POLICY_JWT_AUDIENCE: AUDIENCE,

@@ -13,13 +13,13 @@ export async function begin(
   return stream;
 }
 
-/** How a stream ends, and the revisions of what it was sent before. */
-export async function ending(stream: TestWatch): Promise<Failure & { readonly revisions: number[] }> {
-  const revisions: number[] = [];
+/** What a stream still brings, by revision, and how it ends. */
+export async function ending(stream: TestWatch): Promise<Failure & { readonly brought: number[] }> {
+  const brought: number[] = [];
   try {
-    for (;;) revisions.push((await stream.next()).version?.revision ?? 0);
+    for (;;) brought.push((await stream.next()).version?.revision ?? 0);
   } catch (error) {
-    return { ...readFailure(error as Parameters<typeof readFailure>[0]), revisions };
+    return { ...readFailure(error as Parameters<typeof readFailure>[0]), brought };
   }
 }
 

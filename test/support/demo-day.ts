@@ -180,10 +180,26 @@ export function goodDay(): DayRecord {
     badWrites: [
       {
         reason: 'a typing error',
+        expected: 'VALIDATION_FAILED',
         code: 'VALIDATION_FAILED',
         violations: [{ field: 'max_positions', description: 'must be between 1 and 100, got 500' }],
       },
+      {
+        reason: 'beyond the desk',
+        expected: 'GUARDRAIL_VIOLATED',
+        code: 'GUARDRAIL_VIOLATED',
+        violations: [{ field: 'max_positions', description: 'must be <= 20, would be 60' }],
+      },
     ],
+    attempts: [
+      { what: 'raises the risk', expected: 'PERMISSION_DENIED', code: 'PERMISSION_DENIED' },
+      { what: 'shows another token', expected: 'UNAUTHENTICATED', code: 'UNAUTHENTICATED' },
+    ],
+    serverLog: [
+      '{"msg":"Patch failed","actor":"rogue","reason":"PERMISSION_DENIED"}',
+      '{"msg":"Patch failed","actor":"anonymous","reason":"UNAUTHENTICATED"}',
+    ],
+    secrets: ['pst_secret'],
     rollbacks: [{ version: version(12), to: version(10), fields: ['max_positions'] }],
   };
 }

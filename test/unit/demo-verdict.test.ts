@@ -271,10 +271,36 @@ describe('the verdict of the demo', () => {
     });
 
     it('finds a bad write that was taken, or left something behind', () => {
+      const [, beyond] = GOOD.badWrites;
       const taken = { ...GOOD.badWrites[0]!, code: undefined, violations: [] };
-      expect(findProblems({ ...GOOD, badWrites: [taken] })[0]).to.include('it was taken');
+      expect(findProblems({ ...GOOD, badWrites: [taken, beyond!] })[0]).to.include('it was taken');
       const left = { ...GOOD.badWrites[0]!, reason: 'step 9' };
-      expect(findProblems({ ...GOOD, badWrites: [left] })).to.deep.equal(['the bad write (step 9) made e:9']);
+      expect(findProblems({ ...GOOD, badWrites: [left, beyond!] })).to.deep.equal([
+        'the bad write (step 9) made e:9',
+      ]);
+    });
+
+    it('finds an attempt that nothing refused, or that stands in no log or in the history, and a secret in a log', () => {
+      const [attempt] = GOOD.attempts;
+      const attempts = [{ ...attempt!, code: undefined }, ...GOOD.attempts.slice(1)];
+      expect(findProblems({ ...GOOD, attempts })).to.deep.equal([
+        'the rogue controller raises the risk: it was taken',
+      ]);
+      expect(findProblems({ ...GOOD, serverLog: GOOD.serverLog.slice(1) })).to.deep.equal([
+        '1 attempts were refused PERMISSION_DENIED, and 0 stand in the logs',
+      ]);
+      const serverLog = [...GOOD.serverLog, '{"msg":"pst_secret"}'];
+      expect(findProblems({ ...GOOD, serverLog })).to.deep.equal(['a secret stands in the log of a server']);
+      const log = GOOD.log.map((state) =>
+        state.version.revision === 11 ? { ...state, entry: { ...state.entry, actor: 'rogue' } } : state,
+      );
+      expect(findProblems({ ...GOOD, log })).to.deep.equal(['the rogue controller made e:11']);
+      const unproved = GOOD.log.map((state) =>
+        state.version.revision === 11 ? { ...state, entry: { ...state.entry, actorVerified: false } } : state,
+      );
+      expect(findProblems({ ...GOOD, log: unproved })).to.deep.equal([
+        'nobody proved to be operator, who made e:11',
+      ]);
     });
 
     it('finds a rollback that brought back something else', () => {

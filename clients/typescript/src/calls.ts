@@ -109,20 +109,22 @@ export class Calls {
       }
     };
 
-    const callOne = async (channel: Channel): Promise<Answer<T>> => {
-      const { address } = channel;
+    const callOne = async (route: Route): Promise<Answer<T>> => {
+      const { address } = route.use();
       const doubt = new Doubt(true);
       let failure = late;
       const attempt = async (timeoutMs: number): Promise<R> => {
         try {
-          return await this.#attempt(channel, timeoutMs, signal, start, doubt);
+          return await this.#attempt(route.use(), timeoutMs, signal, start, doubt);
         } catch (error) {
           if (error instanceof PolicyStoreError && error !== late) failure = error;
           throw error;
         }
       };
       try {
-        const value = read(await retry(attempt, { deadline, addresses: 1, safe: true, signal, timing }));
+        const value = read(
+          await retry(attempt, { deadline, addresses: route.size, safe: true, signal, timing }),
+        );
         answered ??= limitOthers();
         return { address, value };
       } catch (error) {

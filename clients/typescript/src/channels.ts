@@ -89,9 +89,9 @@ export class Channels implements Route {
     return { size: chosen.length, use: () => this.#channel(cursor.index, cursor) };
   }
 
-  /** Every address. */
-  all(): Channel[] {
-    return this.#addresses.map((_, index) => this.#channel(index, this.#cursor));
+  /** A route to each address, and nowhere else. What is left on it is left by those who use one that works, too. */
+  all(): Route[] {
+    return this.#addresses.map((_, index) => ({ size: 1, use: () => this.#channel(index, this.#cursor) }));
   }
 
   close(): void {

@@ -1,22 +1,25 @@
 import { type CallOptions, type ClientUnaryCall, type ServiceError } from '@grpc/grpc-js';
 
 import { readError } from './errors.js';
+import { start } from './start.js';
 
-type Start<R> = (
+type Begin<R> = (
   options: CallOptions,
   done: (error: ServiceError | null, response: R) => void,
 ) => ClientUnaryCall;
 
 /** One try of one call. Rejects with PolicyStoreError, or with the signal's reason. */
-export async function callOnce<R>(start: Start<R>, timeoutMs: number, signal: AbortSignal): Promise<R> {
+export async function callOnce<R>(begin: Begin<R>, timeoutMs: number, signal: AbortSignal): Promise<R> {
   signal.throwIfAborted();
   let cancel = (): void => undefined;
   try {
     return await new Promise<R>((resolve, reject) => {
-      const call = start({ deadline: Date.now() + timeoutMs }, (error, response) => {
-        if (error) reject(error);
-        else resolve(response);
-      });
+      const call = start(() =>
+        begin({ deadline: Date.now() + timeoutMs }, (error, response) => {
+          if (error) reject(error);
+          else resolve(response);
+        }),
+      );
       cancel = () => {
         call.cancel();
       };

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 
 import { HeaderBlocks } from './header-block.js';
 import { MessageCounter } from './message-counter.js';
+import type { Reached } from './messages.js';
 
 // Frame types and flags of HTTP/2 (RFC 9113, section 6).
 const DATA = 0;
@@ -32,7 +34,7 @@ export interface StreamHandler {
 }
 
 /**
- * One HTTP/2 connection without encryption that sends gRPC requests and counts what comes back. It reads frames
+ * One HTTP/2 connection that sends gRPC requests and counts what comes back. It reads frames
  * and never messages, so that it takes a fraction of what the server takes: node:http2 as a client takes about as
  * much as the server and would be what is measured.
  */
@@ -48,15 +50,29 @@ export class Connection {
   #closed = false;
 
   /** Resolves when connected. Later failures are given to `fail`. */
-  static async open(host: string, port: number, fail: (error: Error) => void): Promise<Connection> {
-    const socket = connect({ host, port, noDelay: true });
-    await once(socket, 'connect');
-    return new Connection(socket, `${host}:${port}`, fail);
+  static async open(
+    host: string,
+    { port, security }: Reached,
+    fail: (error: Error) => void,
+  ): Promise<Connection> {
+    const socket =
+      security === undefined
+        ? connect({ host, port, noDelay: true })
+        : connectTls({ host, port, ca: security.ca, servername: 'localhost', ALPNProtocols: ['h2'] });
+    await once(socket, security === undefined ? 'connect' : 'secureConnect');
+    socket.setNoDelay(true);
+    const authority = `${host}:${port}`;
+    return new Connection(socket, authority, new HeaderBlocks(authority, security), fail);
   }
 
-  private constructor(socket: Socket, authority: string, fail: (error: Error) => void) {
+  private constructor(
+    socket: Socket,
+    authority: string,
+    headers: HeaderBlocks,
+    fail: (error: Error) => void,
+  ) {
     this.#socket = socket;
-    this.#headers = new HeaderBlocks(authority);
+    this.#headers = headers;
     const settings = Buffer.alloc(12);
     settings.writeUInt16BE(ENABLE_PUSH, 0);
     settings.writeUInt16BE(INITIAL_WINDOW_SIZE, 6);

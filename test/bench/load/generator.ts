@@ -21,7 +21,7 @@ async function execute(command: Command): Promise<Reply> {
   switch (command.kind) {
     case 'connect': {
       const opened = Array.from({ length: command.connections }, () =>
-        Connection.open('127.0.0.1', command.port, fail),
+        Connection.open('127.0.0.1', command.server, fail),
       );
       targets.set(command.target, await Promise.all(opened));
       return { kind: 'done' };

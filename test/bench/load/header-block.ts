@@ -1,13 +1,17 @@
+import type { ServerSecurity } from '../peers/server-process.js';
+
 type Header = readonly [name: string, value: string];
 
 /** Positions in the static table of RFC 7541, appendix A. */
 const STATIC_FIELDS = new Map([
   [':method: POST', 3],
   [':scheme: http', 6],
+  [':scheme: https', 7],
 ]);
 const STATIC_NAMES = new Map([
   [':authority', 1],
   [':path', 4],
+  ['authorization', 23],
   ['content-type', 31],
   ['user-agent', 58],
 ]);
@@ -20,12 +24,14 @@ const FIRST_DYNAMIC = 62;
  */
 export class HeaderBlocks {
   readonly #authority: string;
+  readonly #security: ServerSecurity | undefined;
   /** Newest last. */
   readonly #table: string[] = [];
   readonly #blocks = new Map<string, { readonly bytes: Buffer; readonly tableSize: number }>();
 
-  constructor(authority: string) {
+  constructor(authority: string, security?: ServerSecurity) {
     this.#authority = authority;
+    this.#security = security;
   }
 
   /** The header block of the next request for `path`. */
@@ -40,15 +46,17 @@ export class HeaderBlocks {
   }
 
   #headers(path: string): Header[] {
+    const token = this.#security?.token;
     return [
       [':method', 'POST'],
-      [':scheme', 'http'],
+      [':scheme', this.#security === undefined ? 'http' : 'https'],
       [':path', path],
       [':authority', this.#authority],
       ['content-type', 'application/grpc'],
       ['te', 'trailers'],
       ['user-agent', 'policystore-bench'],
       ['grpc-accept-encoding', 'identity'],
+      ...(token === undefined ? [] : [['authorization', `Bearer ${token}`] as const]),
     ];
   }
 

@@ -2,11 +2,11 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-import type { Call, Command, Reply, Slots, Window } from './messages.js';
+import type { Call, Command, Reached, Reply, Slots, Window } from './messages.js';
 
 /** The load generator: a process of its own, so that the load costs the server nothing but its requests. */
 export interface LoadGenerator {
-  connect(target: string, port: number, connections: number): Promise<void>;
+  connect(target: string, server: Reached, connections: number): Promise<void>;
   disconnect(target: string): Promise<void>;
   /** Keeps what a load sends, so that starting it is cheap. */
   prepare(load: string, target: string, slots: Slots): Promise<void>;
@@ -48,7 +48,8 @@ export function startLoadGenerator(): LoadGenerator {
     return reply.window;
   }
   return {
-    connect: (target, port, connections) => tell({ kind: 'connect', target, port, connections }),
+    connect: (target, { port, security }, connections) =>
+      tell({ kind: 'connect', target, server: { port, security }, connections }),
     disconnect: (target) => tell({ kind: 'disconnect', target }),
     prepare: (load, target, slots) => tell({ kind: 'prepare', load, target, slots }),
     watch: (watchers, target, call, streams) => tell({ kind: 'watch', watchers, target, call, streams }),

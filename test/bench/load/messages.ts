@@ -1,6 +1,13 @@
+import type { ServerSecurity } from '../peers/server-process.js';
+
 /** What the load generator is asked to do. Every command is answered by one reply. */
 export type Command =
-  | { readonly kind: 'connect'; readonly target: string; readonly port: number; readonly connections: number }
+  | {
+      readonly kind: 'connect';
+      readonly target: string;
+      readonly server: Reached;
+      readonly connections: number;
+    }
   | { readonly kind: 'prepare'; readonly load: string; readonly target: string; readonly slots: Slots }
   | { readonly kind: 'run'; readonly load: string; readonly ms: number }
   | {
@@ -18,6 +25,12 @@ export type Command =
       readonly ms: number;
     }
   | { readonly kind: 'disconnect'; readonly target: string };
+
+/** Where a server is, and how it is spoken to. */
+export interface Reached {
+  readonly port: number;
+  readonly security?: ServerSecurity | undefined;
+}
 
 /** A call with its encoded request. */
 export interface Call {

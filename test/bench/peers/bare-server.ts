@@ -1,6 +1,8 @@
 // The reference: grpc-js with the server's own channel options, and nothing behind it. Get answers a constant
 // buffer; Patch writes a constant buffer to every open Watch and then answers one.
-// Arguments: the sizes in bytes of these three.
+// Arguments: the sizes in bytes of these three; to encrypt, the files of a certificate and its key.
+import { readFileSync } from 'node:fs';
+
 import {
   type sendUnaryData,
   Server,
@@ -12,8 +14,9 @@ import {
 import { SERVER_OPTIONS } from '../../../server/src/grpc/grpc-server.js';
 import { BARE } from './bare-methods.js';
 
+const [cert, key] = process.argv.slice(5);
 const [getReply, patchReply, watchMessage] = process.argv
-  .slice(2)
+  .slice(2, 5)
   .map((size) => Buffer.alloc(Number(size), 1)) as [Buffer, Buffer, Buffer];
 
 const asTheyAre = (bytes: Buffer): Buffer => bytes;
@@ -46,7 +49,11 @@ server.addService(
     },
   },
 );
-server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, port) => {
+const credentials =
+  cert === undefined || key === undefined
+    ? ServerCredentials.createInsecure()
+    : ServerCredentials.createSsl(null, [{ cert_chain: readFileSync(cert), private_key: readFileSync(key) }]);
+server.bindAsync('127.0.0.1:0', credentials, (error, port) => {
   if (error !== null) throw error;
   console.log(`listening on ${port}`);
 });

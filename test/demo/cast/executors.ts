@@ -25,7 +25,7 @@ export async function startLive(stage: Stage, name: string): Promise<Trader> {
 
 /** An executor that asks for the policy at each trade. */
 export function startUnary(stage: Stage, name: string): Trader {
-  const client = stage.connect(Executor.role, WatchedClient);
+  const client = stage.open(Executor.role, WatchedClient);
   stage.recorder.readsOf.push(client.readsMs);
   return makeTrader(stage, name, new Desk(stage.recorder, name, new Executor(client), client));
 }

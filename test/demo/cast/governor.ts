@@ -8,6 +8,8 @@ import type { Stage } from './stage.js';
 const MAX_DRAWDOWN = 0.02;
 const RESTORE_BELOW = 0.015;
 const RESTORE_AFTER = 5;
+/** The name of the override that it trips. */
+export const GOVERNORS_STOP = 'safety-governor';
 /** A trip that has not reached everybody by then is a failure. */
 const RECEIPT_MS = 10_000;
 
@@ -15,6 +17,7 @@ const RECEIPT_MS = 10_000;
 export function governSafety(stage: Stage): Routine {
   const { book, recorder } = stage;
   const governor = new SafetyGovernor(stage.connect(SafetyGovernor.role), {
+    overrideName: GOVERNORS_STOP,
     maxDrawdown: MAX_DRAWDOWN,
     restoreBelow: RESTORE_BELOW,
     restoreAfter: RESTORE_AFTER,

@@ -1,12 +1,15 @@
 import {
   ContinuousLearningManager,
   formatVersion,
+  type PatchInput,
   type PolicyClient,
   PolicyStoreError,
   StrategyGenerator,
 } from '@policystore/client';
 
+import type { BadWrite } from '../record.js';
 import { ms } from '../screen/numbers.js';
+import { OPERATOR } from '../identities.js';
 import type { Routine } from './controllers.js';
 import type { Stage } from './stage.js';
 
@@ -22,7 +25,7 @@ const BAN_MINUTES = 40;
 
 /** Promotions, demotions, and what operators do, in the order of the day. */
 export function followPlans(stage: Stage): Routine {
-  const operator = stage.connect('operator');
+  const operator = stage.connect(OPERATOR);
   const plans = [...learn(stage), ...generate(stage), ...blunder(stage, operator), ...ban(stage, operator)];
   return async (minute) => {
     for (const { who, act } of plans.filter((plan) => plan.minute === minute)) {
@@ -73,26 +76,31 @@ function generate(stage: Stage): Plan[] {
 
 /** What operators do wrong, and how it ends. */
 function blunder({ recorder }: Stage, operator: PolicyClient): Plan[] {
-  const who = 'operator';
+  const who = OPERATOR;
+  const writeBadly = async (bad: PatchInput, expected: BadWrite['expected']): Promise<string> => {
+    const reason = `more room for the afternoon, ${recorder.badWrites.length + 1}`;
+    try {
+      await operator.patch(bad, { reason });
+      recorder.badWrites.push({ reason, expected, code: undefined, violations: [] });
+      return 'writes what nobody should be able to write';
+    } catch (error) {
+      if (!(error instanceof PolicyStoreError)) throw error;
+      const { violations } = error;
+      recorder.badWrites.push({ reason, expected, code: error.reason, violations });
+      return `is refused: ${violations.map(({ field, description }) => `${field} ${description}`).join('; ')}`;
+    }
+  };
   return [
     {
       minute: 100,
       who,
-      act: async () => {
-        const reason = 'more room for the afternoon';
-        const bad = { maxPositions: 500, maxRiskPerTrade: -0.01, globalMinConfidence: 1.4 };
-        try {
-          await operator.patch(bad, { reason });
-          recorder.badWrites.push({ reason, code: undefined, violations: [] });
-          return 'writes what nobody should be able to write';
-        } catch (error) {
-          if (!(error instanceof PolicyStoreError)) throw error;
-          const { violations } = error;
-          recorder.badWrites.push({ reason, code: error.reason, violations });
-          return `is refused: ${violations.map(({ field, description }) => `${field} ${description}`).join('; ')}`;
-        }
-      },
+      act: () =>
+        writeBadly(
+          { maxPositions: 500, maxRiskPerTrade: -0.01, globalMinConfidence: 1.4 },
+          'VALIDATION_FAILED',
+        ),
     },
+    { minute: 105, who, act: () => writeBadly({ maxPositions: 60 }, 'GUARDRAIL_VIOLATED') },
     {
       minute: 255,
       who,
@@ -128,7 +136,7 @@ function ban({ recorder, minuteMs }: Stage, operator: PolicyClient): Plan[] {
   return [
     {
       minute: 110,
-      who: 'operator',
+      who: OPERATOR,
       act: async () => {
         const limits = { blockSymbols: [BANNED] };
         const { version } = await operator.override({ name, limits, reason: 'venue halted', ttlMs });

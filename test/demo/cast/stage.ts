@@ -2,7 +2,9 @@ import { type ClientOptions, type LivePolicy, PolicyClient } from '@policystore/
 
 import type { Book } from '../market/book.js';
 import type { Market } from '../market/market.js';
+import type { Credentials, Identities } from '../identities.js';
 import type { Recorder } from '../recorder.js';
+import type { Servers } from '../servers.js';
 
 /** Servers that have just started may take their time. */
 const READY_MS = 20_000;
@@ -12,7 +14,8 @@ export class Stage {
   readonly #clients: PolicyClient[] = [];
 
   constructor(
-    readonly addresses: readonly string[],
+    readonly servers: Pick<Servers, 'addresses' | 'serverLog'>,
+    readonly identities: Identities,
     readonly namespace: string,
     readonly market: Market,
     readonly book: Book,
@@ -21,13 +24,21 @@ export class Stage {
     readonly minuteMs: number,
   ) {}
 
+  /** A client of who is called so. @param credentials Default: its own. */
+  connect(name: string, credentials: Credentials = this.identities.of(name)): PolicyClient {
+    return this.open(name, PolicyClient, credentials);
+  }
+
   /** Turn by turn over the replicas: each client begins with another one, and knows all. */
-  connect(role: string): PolicyClient;
-  connect<C extends PolicyClient>(role: string, type: new (options: ClientOptions) => C): C;
-  connect(role: string, type: new (options: ClientOptions) => PolicyClient = PolicyClient): PolicyClient {
-    const turn = this.#clients.length % this.addresses.length;
-    const addresses = [...this.addresses.slice(turn), ...this.addresses.slice(0, turn)];
-    const client = new type({ addresses, namespace: this.namespace, name: role });
+  open<C extends PolicyClient>(
+    name: string,
+    type: new (options: ClientOptions) => C,
+    credentials: Credentials = this.identities.of(name),
+  ): C {
+    const all = this.servers.addresses;
+    const turn = this.#clients.length % all.length;
+    const addresses = [...all.slice(turn), ...all.slice(0, turn)];
+    const client = new type({ addresses, namespace: this.namespace, name, ...credentials });
     this.#clients.push(client);
     return client;
   }

@@ -3,7 +3,15 @@ import { ChangeKind, type HistoryEntry, RiskMode } from '@policystore/client';
 import type { DayRecord } from '../record.js';
 
 /** What a day has to show, so that a day on which nothing happened is not a good one. */
-export function judgeStory({ log, trips, bans, badWrites, rollbacks, decisions }: DayRecord): string[] {
+export function judgeStory({
+  log,
+  trips,
+  bans,
+  badWrites,
+  rollbacks,
+  attempts,
+  decisions,
+}: DayRecord): string[] {
   const changes = log.slice(1).map(({ entry }) => entry);
   const entries = decisions.filter(({ trade }) => trade.kind === 'entry');
   const by = (actor: string, test: (entry: HistoryEntry) => boolean): boolean =>
@@ -27,6 +35,9 @@ export function judgeStory({ log, trips, bans, badWrites, rollbacks, decisions }
     ['a ban', bans.length > 0],
     ['a bad write', badWrites.length > 0],
     ['a rollback', rollbacks.length > 0],
+    ['a write beyond a guardrail', badWrites.some(({ expected }) => expected === 'GUARDRAIL_VIOLATED')],
+    ['an attempt without a right', attempts.some(({ expected }) => expected === 'PERMISSION_DENIED')],
+    ['an attempt without an identity', attempts.some(({ expected }) => expected === 'UNAUTHENTICATED')],
     ['an entry', entries.some(({ allowed }) => allowed)],
     ['a denied entry', entries.some(({ allowed }) => !allowed)],
     ['an exit', decisions.some(({ trade, allowed }) => trade.kind === 'exit' && allowed)],

@@ -5,9 +5,9 @@ import { canonical } from './canonical.js';
 import type { Log } from './log.js';
 
 /** A bad write was refused, with what is wrong about it, and nothing in the history is of it. */
-export function judgeBadWrite({ reason, code, violations }: BadWrite, { states }: Log): string[] {
+export function judgeBadWrite({ reason, expected, code, violations }: BadWrite, { states }: Log): string[] {
   const problems: string[] = [];
-  if (code !== 'VALIDATION_FAILED' || violations.length === 0) {
+  if (code !== expected || violations.length === 0) {
     problems.push(
       `the bad write (${reason}) was not refused for what is wrong about it: ${code ?? 'it was taken'}`,
     );

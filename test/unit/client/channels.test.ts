@@ -41,9 +41,9 @@ describe('the channels of a client', () => {
   it('are left too where all were called', () => {
     const channels = open();
 
-    channels.all()[2]!.leave();
+    channels.all()[2]!.use().leave();
     expect(channels.use().address).to.equal('a:1');
-    channels.all()[0]!.leave();
+    channels.all()[0]!.use().leave();
 
     expect(channels.use().address).to.equal('b:1');
   });

@@ -103,6 +103,24 @@ describe('who may still act', () => {
     expect(clock.now() + safeInMs(receipt, 'x')!).to.be.at.least(elsewhere.believesUntil);
   });
 
+  it('is one line, with the later lease, though both streams that it lost began at the same time', async () => {
+    const { clock, replicas, engine, join } = await startFleet(2);
+    replicas[0]!.link.cut();
+    await clock.advance(400);
+    const here = join(0, 'x');
+    const elsewhere = join(1, 'x');
+    await clock.advance(10);
+    here.leave();
+    elsewhere.leave();
+    expect(here.believesUntil).to.be.below(elsewhere.believesUntil);
+    replicas[0]!.link.mend();
+    await clock.advance(BEAT_MS);
+    const { version } = await engine.patch({ maxPositions: 20 });
+    const receipt = (await within(clock, 500, waitApplied(engine, version, { timeoutMs: 500 })))!;
+    expect(linesOf(receipt).filter((line) => line.startsWith('executor'))).to.deep.equal(['executor/x lost']);
+    expect(clock.now() + safeInMs(receipt, 'x')!).to.be.at.least(elsewhere.believesUntil);
+  });
+
   for (const [where, at] of [
     ['here', 0],
     ['elsewhere', 1],

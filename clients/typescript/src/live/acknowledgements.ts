@@ -8,6 +8,7 @@ import {
   type AcknowledgeRequest,
   AcknowledgeResponse,
 } from '../proto.js';
+import { start } from '../start.js';
 
 /** Who waits for the next answer. */
 interface Waiting {
@@ -56,7 +57,7 @@ export class Acknowledgements {
   }
 
   #open(): ClientDuplexStream<AcknowledgeEachRequest, AcknowledgeEachResponse> {
-    const stream = this.#channel.fleet.acknowledgeEach(this.#metadata);
+    const stream = start(() => this.#channel.fleet.acknowledgeEach(this.#metadata));
     const isOver = (): boolean => stream !== this.#stream;
     stream.on('data', ({ renewal }: AcknowledgeEachResponse) => {
       if (!isOver()) this.#waiting?.resolve(renewal ?? AcknowledgeResponse.create());

@@ -289,7 +289,9 @@ export class LivePolicy implements AsyncDisposable {
       this.#listeners.pass(this.#fresh, brought);
     }
     this.#states.note();
-    if (isFirst) void this.#acknowledger.run(stream, stream.over.signal);
+    // A listener may have closed it.
+    const { signal } = stream.over;
+    if (isFirst && !signal.aborted) void this.#acknowledger.run(stream, signal);
   }
 
   #hold(view: PolicyView): void {

@@ -1,6 +1,7 @@
 import { type ClientReadableStream } from '@grpc/grpc-js';
 
 import { PolicyStoreError, readError } from '../errors.js';
+import { start } from '../start.js';
 
 /**
  * The messages of a stream, read no faster than they are taken. Rejects with PolicyStoreError when the stream fails
@@ -12,7 +13,7 @@ export async function* receive<M>(
   signal: AbortSignal,
 ): AsyncGenerator<M, void, undefined> {
   signal.throwIfAborted();
-  const stream = open();
+  const stream = start(open);
   // A cancelled stream reports its end as an error, maybe after the loop below has left; unheard, it would be thrown.
   stream.on('error', () => undefined);
   const cancel = () => {

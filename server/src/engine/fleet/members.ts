@@ -93,7 +93,7 @@ export function withoutThoseReplaced(candidates: readonly Candidate[]): Member[]
   const leases = new Map<Member, Member['safeIn']>();
   const kept = candidates.filter(({ member, mayGo }) => {
     const survivor = mayGo ? youngest.get(keyOf(member)) : undefined;
-    if (survivor === undefined || sinceOf(survivor) <= sinceOf(member)) return true;
+    if (survivor === undefined || !isReplaced(member, survivor)) return true;
     if (member.state !== MemberState.UNSPECIFIED)
       leases.set(
         survivor,
@@ -107,6 +107,12 @@ export function withoutThoseReplaced(candidates: readonly Candidate[]): Member[]
 /** Whether a stream of a program says more of it than another one: those that are there do, and of equals the younger. */
 function speaksFor(stream: Member, other: Member): boolean {
   return isThere(stream) === isThere(other) ? sinceOf(other) < sinceOf(stream) : isThere(stream);
+}
+
+/** Of two that are lost it does not matter which one is left, where both began at the same time. */
+function isReplaced(stream: Member, survivor: Member): boolean {
+  const isTie = sinceOf(survivor) === sinceOf(stream) && survivor !== stream;
+  return sinceOf(survivor) > sinceOf(stream) || (isTie && !isThere(survivor));
 }
 
 /** The later of two; unknown is later than any. */
