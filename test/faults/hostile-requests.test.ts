@@ -83,14 +83,14 @@ describe('hostile requests', () => {
     const fresh = residentBytes(server);
     // What it takes to handle so many at once is not what they leave behind.
     const first = await openHalves(target, random);
-    await attack(target, random, attacks, 0.5);
+    await attack(target, random, attacks);
     await Promise.all(first.map((half) => half.vanish()));
     await client.patch({ customParams: { round: 0 } });
     const before = residentBytes(server);
 
     const served = serve(others);
     const halves = await openHalves(target, random);
-    const sent = await attack(target, random, attacks, 1);
+    const sent = await attack(target, random, attacks);
     expect(sent).to.be.at.least(attacks.reduce((sum, [, requests]) => sum + requests, 0));
     const { gets, newest } = await served.stop();
     const peak = residentBytes(server);
@@ -101,7 +101,7 @@ describe('hostile requests', () => {
     await watched.reach(newest);
     expectEveryChange(watched.events, 2, newest);
     expect(watched.watch.reconnects).to.equal(0);
-    expect(gets).to.be.above(100);
+    expect(gets).to.be.above(sent / 1000);
     expect((await client.get({ fresh: true })).policy.maxPositions).to.equal(5);
     expect(linesOf(server.output).filter(({ level }) => level >= 50)).to.deep.equal([]);
     console.log(
@@ -117,7 +117,7 @@ describe('hostile requests', () => {
     const client = keep(new PolicyClient({ addresses: address, name: 'other' }), (it) => it.close());
     const reader = keep(connect(address), (it) => it.close());
     await withstand({ server, target: { address }, attacks: ATTACKS, client, reader, headers: {} });
-  }).timeout(180_000);
+  }).timeout(300_000);
 
   it('nor does a server change that asks who calls, by those whom it does not know, nor by who may only read', async () => {
     const secured = await secure(directory.path);
@@ -162,19 +162,19 @@ describe('hostile requests', () => {
     const reasons = ['UNAUTHENTICATED', 'CREDENTIAL_EXPIRED', 'PERMISSION_DENIED'];
     for (const reason of reasons) expect(server.output).to.include(`failed: ${reason}`);
     for (const secret of [token, readers]) expect(server.output).to.not.include(secret.slice(4, 24));
-  }).timeout(180_000);
+  }).timeout(300_000);
 });
 
 function openHalves(target: Target, random: Random): Promise<Awaited<ReturnType<typeof openHalf>>[]> {
   return Promise.all(Array.from({ length: HALF_OPEN }, () => openHalf(target, random)));
 }
 
-/** All kinds at once, a share of each. */
-async function attack(target: Target, random: Random, attacks: Attacks, share: number): Promise<number> {
+/** All kinds at once. */
+async function attack(target: Target, random: Random, attacks: Attacks): Promise<number> {
   const sent = await Promise.all(
     attacks.map(async ([kind, requests]) => {
       let count = 0;
-      while (count < requests * share) {
+      while (count < requests) {
         const counts = await Promise.all(Array.from({ length: AT_ONCE }, () => kind(target, random)));
         count += counts.reduce((a, b) => a + b);
       }

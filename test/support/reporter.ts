@@ -5,15 +5,11 @@ const GRACE_MS = 10_000;
 
 /**
  * Mocha's `spec`, with `N passed, N failed` as the last line. A run that leaves something open (a socket, a
- * timer, a child process) fails instead of hanging, and says what it left open. So does a rejection that nobody handles,
- * which would end a program: mocha by itself drops it.
+ * timer, a child process) fails instead of hanging, and says what it left open.
  */
 export default class Reporter extends Mocha.reporters.Spec {
   constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
     super(runner, options);
-    process.on('unhandledRejection', (reason) => {
-      throw reason;
-    });
     runner.once('end', () => {
       let { failures } = this.stats;
       const leftOpen = setTimeout(() => {
