@@ -3,6 +3,8 @@ import { type BigIntStats, readFileSync, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 
 const POLL_MS = 250;
+/** A version is read when it was left alone for as long: it may be half-written, and half of it may make sense. */
+const REST_MS = 100;
 /** Far more than a file of settings has: a wrong path must not fill the memory. */
 const MAX_BYTES = 16 * 1024 * 1024;
 
@@ -25,8 +27,7 @@ export interface FileNews<T> {
 
 /**
  * Reads and parses the file now, then looks at it every 250 ms by its path, so that a rename over it and a symbolic
- * link that is swapped count as changes. A new version is read once two looks have found the same, for what is half-written
- * may look whole.
+ * link that is swapped count as changes. A new version is read once it rests.
  *
  * @param parse throws an Error that says how to mend the file, without secrets in it.
  * @throws what `parse` throws; Error where the file cannot be read.
@@ -46,25 +47,31 @@ export function watchFile<T>(path: string, parse: (bytes: Buffer) => T, told: Fi
     void changed().then((bytes) => {
       if (closed) return;
       if (bytes !== undefined) take(bytes);
-      timer = setTimeout(look, POLL_MS).unref();
+      timer = setTimeout(look, rests ? POLL_MS : REST_MS).unref();
     });
   }
 
-  /** The file's bytes where they are others than at the last look. */
+  /** The file's bytes where it rests and they are others than before. */
   async function changed(): Promise<Buffer | undefined> {
     try {
-      const marks = marksOf(path, await stat(path, { bigint: true }));
-      if (marks === seen && rests) return undefined;
-      rests = marks === seen;
-      seen = marks;
+      const known = seen;
+      seen = await marksNow();
+      if (seen === known && rests) return undefined;
+      rests = seen === known;
       if (!rests) return undefined;
       const bytes = await readFile(path);
-      return isNew(digestOf(bytes)) ? bytes : undefined;
+      rests = (await marksNow()) === seen;
+      return rests && isNew(digestOf(bytes)) ? bytes : undefined;
     } catch (error) {
       seen = '';
+      rests = true;
       if (isNew(asError(error).message) && !closed) told.refused(asError(error));
       return undefined;
     }
+  }
+
+  async function marksNow(): Promise<string> {
+    return marksOf(path, await stat(path, { bigint: true }));
   }
 
   function isNew(what: string): boolean {

@@ -36,7 +36,7 @@ describe('the benchmark', () => {
     const ids = rows.map(({ id }) => id);
     expect(ids).to.include.members([
       ...['get.64.throughput', 'get.64.cpu', 'get.1.p50', 'get.1.p99'],
-      ...['tls.64.throughput', 'tls.64.cpu', 'tls.open.cpu', 'tls.1.p50', 'tls.1.p99', 'tls.check.cpu'],
+      ...['tls.64.throughput', 'tls.64.cpu', 'tls.1.p50', 'tls.1.p99', 'tls.check.cpu'],
       ...['memory', 'sqlite', 'redis', 'postgres'].flatMap((store) => [
         `patch.${store}.1.p50`,
         `patch.${store}.1.throughput`,

@@ -5,6 +5,7 @@ import {
   FleetServiceClient,
   FleetServiceService,
   GetRequest,
+  GetRevisionRequest,
   HistoryServiceService,
   Limits,
   ListChangesRequest,
@@ -14,9 +15,12 @@ import {
   PolicyPatch,
   PolicyServiceService as methods,
   RankingsPatch,
+  WaitAppliedRequest,
 } from '@policystore/client/proto';
 import { expect } from 'chai';
+import { appendFileSync, writeFileSync } from 'node:fs';
 
+import { begin, ending, reached } from '../support/begun-watch.js';
 import { closeAfterEach } from '../support/closing.js';
 import { until } from '../support/process.js';
 import { bearer, replaceFile, secure, type Secured } from '../support/secured.js';
@@ -24,9 +28,9 @@ import {
   ask,
   failure,
   metadataOf,
-  readFailure,
   type TestServer,
   type TestWatch,
+  type UnaryMethod,
   watch,
 } from '../support/server.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
@@ -57,37 +61,34 @@ describe('an access file that is replaced under open streams', () => {
 
   const as = (name: string): Record<string, string> => bearer(tokens.get(name)!);
   const logged = (text: string) => until(async () => server.log.some(({ msg }) => msg.includes(text)));
+  const call = <Request, Response>(name: string, method: UnaryMethod<Request, Response>, request: Request) =>
+    ask(server.client as Client, method, request, as(name));
   const patch = (name: string, changes: Partial<PolicyPatch>) =>
-    ask(
-      server.client,
-      methods.patch,
-      { ...PatchRequest.create(), patch: { ...PolicyPatch.create(), ...changes } },
-      as(name),
-    );
+    call(name, methods.patch, {
+      ...PatchRequest.create(),
+      patch: { ...PolicyPatch.create(), ...changes },
+    });
   const rank = (name: string) =>
     patch(name, { oppRankings: { ...RankingsPatch.create(), put: new Map([['BTCUSDT', 0.5]]) } });
 
-  /** A watch that has begun. */
   async function open(name: string, namespace = ''): Promise<TestWatch> {
-    const stream = keep(watch(server.client, { namespace }, as(name)), (each) => {
+    return keep(await begin(server.client, as(name), { namespace }), (each) => {
       each.cancel();
     });
-    await stream.next();
-    return stream;
   }
 
   function openMany(name: string): Promise<TestWatch[]> {
     return Promise.all(Array.from({ length: WATCHES }, () => open(name)));
   }
 
-  /** What a stream still brings, and how it ends. */
-  async function ending(stream: TestWatch) {
-    const brought: number[] = [];
-    try {
-      for (;;) brought.push((await stream.next()).version!.revision);
-    } catch (error) {
-      return { brought, ...readFailure(error as Parameters<typeof readFailure>[0]) };
-    }
+  /** The newest revision of the default namespace when the server took the file. */
+  function revisionAtReload(): number {
+    const messages = server.log.map(({ msg }) => msg);
+    const before = messages.slice(
+      0,
+      messages.findIndex((each) => each.startsWith('access changed')),
+    );
+    return Math.max(...before.map((each) => Number(/^policy \w+: default \w+:(\d+)/.exec(each)?.[1] ?? 0)));
   }
 
   it('drops no stream of who may still read, and ends those of who may not, showing them nothing more', async () => {
@@ -115,22 +116,56 @@ describe('an access file that is replaced under open streams', () => {
     expect((await failure(get)).reason).to.equal('PERMISSION_DENIED');
   });
 
+  it('shows who may not read any more no change that came later, however many come', async () => {
+    const streams = await openMany('stays');
+    const lost = await openMany('goes');
+    const over = new AbortController();
+    const writing = (async () => {
+      for (let i = 0; !over.signal.aborted; i += 1) await patch('anna', { maxPositions: 1 + (i % 100) });
+    })();
+    const endings = Promise.all(lost.map(ending));
+    replaceFile(secured.files.access, fileOf({ anna: 'operator', stays: 'reader' }));
+    const newest = await endings.then(revisionAtReload);
+    over.abort();
+    await writing;
+    for (const { brought } of await endings) expect(brought.at(-1)).to.be.within(2, newest);
+    for (const maxPositions of [7, 8]) {
+      await reached(streams, (await patch('anna', { maxPositions })).version);
+    }
+  });
+
+  it('drops nobody while the file is written in place, line by line', async () => {
+    const { access } = secured.files;
+    const streams = await openMany('stays');
+    const others = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`executor-${i}`, 'reader']));
+    const text = fileOf({ anna: 'operator', ...others, ranker: 'operator', stays: 'reader' });
+    writeFileSync(access, '');
+    // What is there after each line could be a whole file.
+    for (const line of text.split(/(?<=\n)/)) {
+      appendFileSync(access, line);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    await until(() => rank('ranker'));
+    await reached(streams, (await patch('anna', { maxPositions: 7 })).version);
+    expect(server.log.filter(({ msg }) => msg.startsWith('access changed'))).to.have.lengthOf(1);
+  });
+
   it('gives and takes every right while streams stay open', async () => {
     const streams = await openMany('stays');
-    const history = () =>
-      ask(
-        server.client as Client,
-        HistoryServiceService.listChanges,
-        ListChangesRequest.create(),
-        as('ranker'),
-      );
-    const fleet = () =>
-      ask(
-        server.client as Client,
-        FleetServiceService.listWatchers,
-        ListWatchersRequest.create(),
-        as('ranker'),
-      );
+    const before = await patch('anna', { maxPositions: 7 });
+    const history = () => call('ranker', HistoryServiceService.listChanges, ListChangesRequest.create());
+    const revision = () =>
+      call('ranker', HistoryServiceService.getRevision, {
+        ...GetRevisionRequest.create(),
+        at: { $case: 'revision', value: 2 },
+      });
+    const fleet = () => call('ranker', FleetServiceService.listWatchers, ListWatchersRequest.create());
+    const receipt = () =>
+      call('ranker', FleetServiceService.waitApplied, {
+        ...WaitAppliedRequest.create(),
+        version: before.version,
+        timeout: { seconds: 0, nanos: 0 },
+      });
     let trips = 0;
     const trip = () => {
       // The same again would change nothing, for which nobody needs a right.
@@ -141,23 +176,22 @@ describe('an access file that is replaced under open streams', () => {
         reason: 'drawdown',
         limits: Limits.create({ maxPositions: 1 }),
       };
-      return ask(server.client, methods.override, request, as('ranker'));
+      return call('ranker', methods.override, request);
     };
-    const calls = [() => rank('ranker'), history, fleet, trip];
-    for (const call of calls) expect((await failure(call())).reason).to.equal('PERMISSION_DENIED');
+    const calls = [() => rank('ranker'), history, revision, fleet, receipt, trip];
+    for (const each of calls) expect((await failure(each())).reason).to.equal('PERMISSION_DENIED');
     replaceFile(secured.files.access, fileOf({ ...BEFORE, ranker: 'operator' }));
     const givenAt = performance.now();
     await until(() => rank('ranker'));
-    const { revision } = (await ask(server.client, methods.get, GetRequest.create(), as('stays'))).version!;
+    const { version } = await call('stays', methods.get, GetRequest.create());
     console.log(`      a right is there ${(performance.now() - givenAt).toFixed(0)} ms after the change`);
-    for (const call of calls) await call();
+    for (const each of calls) await each();
     replaceFile(secured.files.access, fileOf({ ...BEFORE, ranker: 'opportunity_ranker' }));
     await until(async () => (await failure(history())).reason === 'PERMISSION_DENIED');
-    for (const call of [history, fleet, trip]) {
-      expect((await failure(call())).reason).to.equal('PERMISSION_DENIED');
+    for (const each of [history, revision, fleet, receipt, trip]) {
+      expect((await failure(each())).reason).to.equal('PERMISSION_DENIED');
     }
-    const got = await Promise.all(streams.map(async (stream) => (await stream.next()).version!.revision));
-    expect(got).to.deep.equal(Array(WATCHES).fill(revision));
+    await reached(streams, version);
   });
 
   it('opens one namespace and shuts another', async () => {

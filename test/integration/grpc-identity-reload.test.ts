@@ -9,19 +9,12 @@ import {
 import { expect } from 'chai';
 import { writeFileSync } from 'node:fs';
 
+import { begin, ending, reached } from '../support/begun-watch.js';
 import { createAuthority } from '../support/certificates.js';
 import { closeAfterEach } from '../support/closing.js';
 import { until } from '../support/process.js';
 import { bearer, replaceFile, secure, type Secured } from '../support/secured.js';
-import {
-  ask,
-  connect,
-  failure,
-  readFailure,
-  type TestServer,
-  type TestWatch,
-  watch,
-} from '../support/server.js';
+import { ask, connect, failure, type TestServer, type TestWatch } from '../support/server.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 
 const WATCHES = 100;
@@ -51,39 +44,20 @@ describe('certificates and tokens that are replaced under open streams', () => {
   const get = (by: PolicyServiceClient, headers = {}) => ask(by, methods.get, GetRequest.create(), headers);
   const logged = (text: string) => until(async () => server.log.some(({ msg }) => msg.includes(text)));
 
-  /** A watch that has begun. */
   async function open(by: PolicyServiceClient, headers = {}): Promise<TestWatch> {
-    const stream = keep(watch(by, {}, headers), (each) => {
+    return keep(await begin(by, headers), (each) => {
       each.cancel();
     });
-    await stream.next();
-    return stream;
   }
 
   async function openMany(by: PolicyServiceClient, headers = {}): Promise<TestWatch[]> {
     return Promise.all(Array.from({ length: WATCHES }, () => open(by, headers)));
   }
 
-  /** How a stream ends. */
-  async function ending(stream: TestWatch) {
-    try {
-      for (;;) await stream.next();
-    } catch (error) {
-      return readFailure(error as Parameters<typeof readFailure>[0]);
-    }
-  }
-
   /** All of them get the next change: none was dropped. */
   async function expectOpen(streams: readonly TestWatch[], headers: Record<string, string>): Promise<void> {
     const { version } = await ask(server.client, methods.patch, patchTo(7), headers);
-    await Promise.all(
-      streams.map(async (stream) => {
-        for (;;) {
-          const message = await stream.next();
-          if (message.version?.revision === version?.revision) return;
-        }
-      }),
-    );
+    await reached(streams, version);
   }
 
   it('drop no stream by a new certificate, which new connections get', async () => {

@@ -4,6 +4,8 @@ import { randomBytes, webcrypto } from 'node:crypto';
 
 import * as x509 from '@peculiar/x509';
 
+import { keepSecret } from './secrets.js';
+
 type KeyPair = webcrypto.CryptoKeyPair;
 
 x509.cryptoProvider.set(webcrypto);
@@ -104,5 +106,8 @@ function lifetime({ from, until }: Pick<Subject, 'from' | 'until'>) {
 
 async function pem(cert: x509.X509Certificate, { privateKey }: KeyPair): Promise<Pem> {
   const der = await webcrypto.subtle.exportKey('pkcs8', privateKey);
-  return { cert: cert.toString('pem'), key: x509.PemConverter.encode(der, 'PRIVATE KEY') };
+  const key = x509.PemConverter.encode(der, 'PRIVATE KEY');
+  // A whole line of the key itself, which a log would show as such.
+  keepSecret(key.split('\n')[2] ?? '');
+  return { cert: cert.toString('pem'), key };
 }

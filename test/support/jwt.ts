@@ -2,6 +2,8 @@ import { createHmac } from 'node:crypto';
 
 import { exportJWK, exportSPKI, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose';
 
+import { keepSecret } from './secrets.js';
+
 export const ISSUER = 'https://issuer.example';
 export const AUDIENCE = 'policystore';
 
@@ -20,10 +22,12 @@ export async function createSigner(alg = 'ES256', kid = 'key-1'): Promise<Signer
   return {
     publicJwk: { ...(await exportJWK(publicKey)), kid, alg },
     publicPem: await exportSPKI(publicKey),
-    sign(claims = {}, header = {}) {
+    async sign(claims = {}, header = {}) {
       const exp = Math.floor(Date.now() / 1000) + 3600;
       const payload = { sub: 'msc_ai', iss: ISSUER, aud: AUDIENCE, exp, ...claims } as JWTPayload;
-      return new SignJWT(payload).setProtectedHeader({ alg, kid, ...header }).sign(privateKey);
+      return keepSecret(
+        await new SignJWT(payload).setProtectedHeader({ alg, kid, ...header }).sign(privateKey),
+      );
     },
   };
 }

@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 
+import { searchForSecrets } from './secrets.js';
+
 /** A program under test, which can be treated badly. */
 export interface ManagedProcess {
   readonly pid: number;
@@ -68,9 +70,11 @@ export async function startProcess(program: Program): Promise<ManagedProcess> {
   };
   child.stdout.on('data', collect);
   child.stderr.on('data', collect);
+  const searched = searchForSecrets(() => output);
   const exited = new Promise<number | null>((resolve) => {
     const end = (code: number | null): void => {
       running.delete(child);
+      searched();
       resolve(code);
     };
     child.once('error', (error) => {

@@ -6,6 +6,7 @@ import { type ChannelCredentials, credentials } from '@grpc/grpc-js';
 import { createToken, hashToken } from '../../server/src/auth/token.js';
 import { tokenLine } from '../../server/src/auth/token-file.js';
 import { type Authority, createAuthority, type Pem, type Subject } from './certificates.js';
+import { keepSecret } from './secrets.js';
 import { type ServerSettings, startServer, type TestServer } from './server.js';
 
 /** Writes a file as programs do that replace one: whoever reads it finds the old or the new. */
@@ -71,7 +72,7 @@ export async function secure(directory: string): Promise<Secured> {
     clients,
     files,
     issue(name, expiresAt) {
-      const token = createToken();
+      const token = keepSecret(createToken());
       lines.set(token, tokenLine({ hash: hashToken(token), name, expiresAt }));
       writeTokens();
       return token;

@@ -21,6 +21,7 @@ import { pino } from 'pino';
 import { createApp } from '../../server/src/app.js';
 import { readConfig } from '../../server/src/config/config.js';
 import { type ManagedProcess, startProcess } from './process.js';
+import { searchForSecrets } from './secrets.js';
 
 export interface TestServer {
   readonly address: string;
@@ -52,7 +53,14 @@ export async function startServer(settings: ServerSettings = {}): Promise<TestSe
   const { store = 'memory:', flags = [], ready = true, credentials } = settings;
   const config = readConfig(['--store', store, '--grpc-addr', '127.0.0.1:0', ...flags], 'test', false);
   const log: LogRecord[] = [];
-  const stream = { write: (line: string) => void log.push(JSON.parse(line) as LogRecord) };
+  let written = '';
+  const searched = searchForSecrets(() => written);
+  const stream = {
+    write(line: string) {
+      written += line;
+      log.push(JSON.parse(line) as LogRecord);
+    },
+  };
   const app = await createApp(config, pino({ level: 'debug', base: null }, stream));
   const client = connect(app.grpcAddress, credentials);
   if (ready) await app.ready;
@@ -63,6 +71,7 @@ export async function startServer(settings: ServerSettings = {}): Promise<TestSe
     async close() {
       client.close();
       await app.close();
+      searched();
     },
   };
 }

@@ -21,12 +21,19 @@ import {
   MAX_PAYLOAD,
   OPENING,
   RawConnection,
+  type Whereabouts,
 } from './raw-http2.js';
 
-/** Sends hostile requests over one connection. Answers how many; resolves when the server is done with them. */
-export type Attack = (address: string, random: Random) => Promise<number>;
+/** A server that is attacked. */
+export interface Target extends Whereabouts {
+  /** What some of the requests have besides, so that they come further. */
+  readonly headers?: (random: Random) => readonly Header[];
+}
 
-const PATHS = [
+/** Sends hostile requests over one connection. Answers how many; resolves when the server is done with them. */
+export type Attack = (target: Target, random: Random) => Promise<number>;
+
+export const PATHS = [
   ...[policy, HistoryServiceService, FleetServiceService].flatMap((service) =>
     Object.values(service).map(({ path }: { path: string }) => path),
   ),
@@ -37,13 +44,17 @@ const PATHS = [
 ];
 const REQUESTS = 100;
 
-const upTo = (random: Random, most: number): number => Math.floor(random.between(0, most));
-const noise = (random: Random, length: number): Buffer =>
+export const upTo = (random: Random, most: number): number => Math.floor(random.between(0, most));
+export const noise = (random: Random, length: number): Buffer =>
   Buffer.from(Array.from({ length }, () => upTo(random, 256)));
-const streamOf = (i: number): number => 2 * i + 1;
+export const streamOf = (i: number): number => 2 * i + 1;
+
+function headersOf({ headers }: Target, random: Random): readonly Header[] {
+  return headers?.(random) ?? [];
+}
 
 /** A whole request. */
-function request(stream: number, path: string, body: Buffer, more: readonly Header[] = []): Buffer {
+export function request(stream: number, path: string, body: Buffer, more: readonly Header[] = []): Buffer {
   return Buffer.concat([
     frame(FRAME.HEADERS, FLAG.END_HEADERS, stream, grpcHeaders(path, more)),
     ...Array.from({ length: Math.floor(body.length / MAX_PAYLOAD) }, (_, i) =>
@@ -53,8 +64,8 @@ function request(stream: number, path: string, body: Buffer, more: readonly Head
   ]);
 }
 
-async function send(address: string, requests: readonly Buffer[]): Promise<number> {
-  const connection = await RawConnection.open(address);
+export async function send(target: Target, requests: readonly Buffer[]): Promise<number> {
+  const connection = await RawConnection.open(target);
   connection.write(OPENING, ...requests);
   await connection.heard();
   await connection.vanish();
@@ -68,7 +79,7 @@ function deep(levels: number): Buffer {
 }
 
 const DEEP = deep(300);
-const PATCH = (patch: Partial<PolicyPatch>): Buffer =>
+export const PATCH = (patch: Partial<PolicyPatch>): Buffer =>
   Buffer.from(
     PatchRequest.encode({ ...PatchRequest.create(), patch: { ...PolicyPatch.create(), ...patch } }).finish(),
   );
@@ -93,9 +104,9 @@ const BODIES: readonly ((random: Random) => Buffer)[] = [
 ];
 
 /** Whole frames, and in them gRPC messages that are none. */
-export const badMessages: Attack = (address, random) =>
+export const badMessages: Attack = (target, random) =>
   send(
-    address,
+    target,
     Array.from({ length: REQUESTS }, (_, i) => {
       const body = random.pick(BODIES)(random);
       const wrapped = random.pick([
@@ -106,16 +117,16 @@ export const badMessages: Attack = (address, random) =>
         () => grpcMessage(body).subarray(0, upTo(random, 5)),
         () => body,
       ])();
-      return request(streamOf(i), random.pick(PATHS), wrapped);
+      return request(streamOf(i), random.pick(PATHS), wrapped, headersOf(target, random));
     }),
   );
 
 const BOMB = gzipSync(Buffer.alloc(32 * 1024 * 1024));
 
 /** Messages that say they are gzip: broken, cut off, or 1,000 times as large as they look. */
-export const badGzip: Attack = (address, random) =>
+export const badGzip: Attack = (target, random) =>
   send(
-    address,
+    target,
     Array.from({ length: REQUESTS }, (_, i) => {
       const whole = gzipSync(random.pick(BODIES)(random));
       const bytes = random.pick([
@@ -127,14 +138,15 @@ export const badGzip: Attack = (address, random) =>
       const encoding = random.pick(['gzip', 'gzip', 'gzip', 'deflate', 'identity', 'br', '']);
       return request(streamOf(i), random.pick(PATHS), grpcMessage(bytes, { compressed: 1 }), [
         ['grpc-encoding', encoding],
+        ...headersOf(target, random),
       ]);
     }),
   );
 
 /** Headers that are no metadata: values, names and numbers that must not be. */
-export const badMetadata: Attack = (address, random) =>
+export const badMetadata: Attack = (target, random) =>
   send(
-    address,
+    target,
     Array.from({ length: REQUESTS }, (_, i) => {
       const value = noise(random, upTo(random, 300)).toString('latin1');
       const more: Header[] = random.pick<() => Header[]>([
@@ -144,13 +156,16 @@ export const badMetadata: Attack = (address, random) =>
         () => [['secret-bin', value]],
         () => Array.from({ length: 50 }, (_, j): Header => [`x-${j}`, 'y'.repeat(upTo(random, 100))]),
       ])();
-      return request(streamOf(i), random.pick(PATHS), grpcMessage(Buffer.alloc(0)), more);
+      return request(streamOf(i), random.pick(PATHS), grpcMessage(Buffer.alloc(0)), [
+        ...headersOf(target, random),
+        ...more,
+      ]);
     }),
   );
 
 /** Headers far beyond what is allowed, in one frame after the other that never ends them. */
-export const hugeMetadata: Attack = async (address, random) => {
-  const connection = await RawConnection.open(address);
+export const hugeMetadata: Attack = async (target, random) => {
+  const connection = await RawConnection.open(target);
   const part = Buffer.concat([grpcHeaders('/'), Buffer.alloc(12 * 1024, 'y')]);
   connection.write(OPENING, frame(FRAME.HEADERS, 0, 1, part));
   const parts = 1 + upTo(random, 40);
@@ -161,22 +176,32 @@ export const hugeMetadata: Attack = async (address, random) => {
 };
 
 /** Requests that are taken back as soon as they are made (CVE-2023-44487). */
-export const rapidReset: Attack = (address, random) =>
+export const rapidReset: Attack = (target, random) =>
   send(
-    address,
+    target,
     Array.from({ length: 500 }, (_, i) =>
       Buffer.concat([
-        frame(FRAME.HEADERS, FLAG.END_HEADERS, streamOf(i), grpcHeaders(random.pick(PATHS))),
+        frame(
+          FRAME.HEADERS,
+          FLAG.END_HEADERS,
+          streamOf(i),
+          grpcHeaders(random.pick(PATHS), headersOf(target, random)),
+        ),
         frame(FRAME.RST_STREAM, 0, streamOf(i), Buffer.from([0, 0, 0, 8])),
       ]),
     ),
   );
 
 /** Some good requests, of which bytes are changed, lost or repeated on their way. */
-export const brokenFrames: Attack = async (address, random) => {
-  const connection = await RawConnection.open(address);
+export const brokenFrames: Attack = async (target, random) => {
+  const connection = await RawConnection.open(target);
   const requests = Array.from({ length: 10 }, (_, i) =>
-    request(streamOf(i), random.pick(PATHS), grpcMessage(random.pick(BODIES)(random))),
+    request(
+      streamOf(i),
+      random.pick(PATHS),
+      grpcMessage(random.pick(BODIES)(random)),
+      headersOf(target, random),
+    ),
   );
   connection.write(OPENING, mutated(Buffer.concat(requests), random));
   // What is cut off in a frame swallows whatever would ask for an answer.
@@ -186,8 +211,8 @@ export const brokenFrames: Attack = async (address, random) => {
 };
 
 /** What is no HTTP/2 at all. */
-export const garbage: Attack = async (address, random) => {
-  const connection = await RawConnection.open(address);
+export const garbage: Attack = async (target, random) => {
+  const connection = await RawConnection.open(target);
   connection.write(
     random.pick([
       () => noise(random, 1 + upTo(random, 2000)),
@@ -203,14 +228,14 @@ export const garbage: Attack = async (address, random) => {
 };
 
 /** A connection that stops in the middle of something, and stays. */
-export async function openHalf(address: string, random: Random): Promise<RawConnection> {
-  const connection = await RawConnection.open(address);
+export async function openHalf(target: Target, random: Random): Promise<RawConnection> {
+  const connection = await RawConnection.open(target);
   const whole = Buffer.concat([OPENING, request(1, policy.patch.path, grpcMessage(PATCH({})))]);
   connection.write(whole.subarray(0, upTo(random, whole.length)));
   return connection;
 }
 
-function mutated(bytes: Buffer, random: Random): Buffer {
+export function mutated(bytes: Buffer, random: Random): Buffer {
   const changed = Buffer.from(bytes);
   for (let i = 1 + upTo(random, 8); i > 0; i -= 1) {
     const at = upTo(random, changed.length);

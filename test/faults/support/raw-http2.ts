@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { connect as connectSecurely, TLSSocket } from 'node:tls';
 
 /** Frame types and flags of HTTP/2 (RFC 9113, section 6). */
 export const FRAME = {
@@ -77,6 +78,13 @@ export function grpcMessage(body: Uint8Array, { compressed = 0, length = body.le
   return Buffer.concat([head, body]);
 }
 
+/** Where a server is to be found. */
+export interface Whereabouts {
+  readonly address: string;
+  /** The certificate, as PEM, of the authority that the server's is by. Absent: it is spoken to without encryption. */
+  readonly ca?: string | undefined;
+}
+
 /** A connection on which anything can be said. */
 export class RawConnection {
   readonly #socket: Socket;
@@ -86,10 +94,17 @@ export class RawConnection {
   #closed = false;
   readonly #waiting = new Set<() => void>();
 
-  static async open(address: string): Promise<RawConnection> {
+  static async open({ address, ca }: Whereabouts): Promise<RawConnection> {
     const { hostname, port } = new URL(`http://${address}`);
-    const socket = connect({ host: hostname, port: Number(port), noDelay: true });
-    await once(socket, 'connect');
+    const to = { host: hostname, port: Number(port) };
+    if (ca === undefined) {
+      const socket = connect({ ...to, noDelay: true });
+      await once(socket, 'connect');
+      return new RawConnection(socket);
+    }
+    const socket = connectSecurely({ ...to, ca, ALPNProtocols: ['h2'] });
+    socket.setNoDelay();
+    await once(socket, 'secureConnect');
     return new RawConnection(socket);
   }
 
@@ -123,9 +138,10 @@ export class RawConnection {
     this.#socket.destroy();
   }
 
-  /** Is gone at once, with a reset. */
+  /** Is gone at once, with a reset where nothing is encrypted. */
   async vanish(): Promise<void> {
-    this.#socket.resetAndDestroy();
+    if (this.#socket instanceof TLSSocket) this.#socket.destroy();
+    else this.#socket.resetAndDestroy();
     await this.#until(() => false, HEARING_MS);
   }
 
