@@ -25,10 +25,11 @@ export function callingOf({ tls, auth }: Pick<Config, 'tls' | 'auth'>, address: 
 }
 
 /** By variables that our clients read as well, so that no command holds a secret; `dash` begins a flag. */
-function proofFlags(proof: Calling['proof'], dash: string): string {
+function proofFlags(proof: Calling['proof'], dash: '-' | '--'): string {
   switch (proof) {
     case 'token':
-      return '-H "authorization: Bearer $POLICY_TOKEN" ';
+      // buf asks what the server speaks without it, unless told otherwise.
+      return `-H "authorization: Bearer $POLICY_TOKEN" ${dash === '--' ? "--reflect-header '*' " : ''}`;
     case 'certificate':
       return `${dash}cert "$POLICY_CLIENT_CERT" ${dash}key "$POLICY_CLIENT_KEY" `;
     case undefined:

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +17,7 @@ import { expect } from 'chai';
 import { checkHealth } from '../support/health.js';
 import { freePort, startProcess, until } from '../support/process.js';
 import { startRedis } from '../support/redis.js';
+import { secure, type Secured } from '../support/secured.js';
 import { ask, connect, failure, serverProgram, spawnServer, startServer, watch } from '../support/server.js';
 
 const ROOT = new URL('../..', import.meta.url).pathname;
@@ -137,19 +138,61 @@ describe('a server process', () => {
     expect(second.output).to.include('POLICY_INITIAL ignored: the policy exists at revision 1');
   });
 
-  it('prints commands that work as printed', async () => {
-    const server = await spawnServer({ POLICY_LOG_FORMAT: 'pretty' });
-    await until(() => Promise.resolve(server.output.includes('What there is to call')));
-    const commands = server.output
-      .split('\n')
-      .map((line) => line.trim())
-      .filter((line) => line.startsWith('npx buf curl'));
-    const outputs: string[] = [];
-    for (const command of commands) outputs.push(await firstOutput(command));
-    await server.stop();
-    const answers = ['"policy"', '"snapshot"', '"patch"', '"override"', '"patch"', '"entries"'];
-    expect(outputs).to.have.lengthOf(answers.length);
-    answers.forEach((answer, i) => expect(outputs[i], commands[i]).to.include(answer));
+  describe('prints commands that work as printed', () => {
+    /** @param variables What the text asks its reader to set. */
+    async function tryCommands(
+      env: Readonly<Record<string, string>>,
+      variables: NodeJS.ProcessEnv = {},
+    ): Promise<void> {
+      const server = await spawnServer({ POLICY_LOG_FORMAT: 'pretty', ...env });
+      await until(() => Promise.resolve(server.output.includes('What there is to call')));
+      for (const name of Object.keys(variables)) expect(server.output).to.include(name);
+      const lines = server.output.split('\n').map((line) => line.trim());
+      const commands = lines.filter((line) => line.startsWith('npx buf curl'));
+      const list = /What there is to call: (.*)/.exec(server.output)?.[1];
+      const outputs: string[] = [];
+      for (const command of commands) outputs.push(await firstOutput(command, variables));
+      const listed = await firstOutput(list!, variables);
+      await server.stop();
+      const answers = ['"policy"', '"snapshot"', '"patch"', '"override"', '"patch"', '"entries"'];
+      expect(outputs).to.have.lengthOf(answers.length);
+      answers.forEach((answer, i) => expect(outputs[i], commands[i]).to.include(answer));
+      expect(listed).to.include(`${PACKAGE}.PolicyService/Get`);
+    }
+
+    it('where nobody has to prove anything', () => tryCommands({}));
+
+    it('where callers have tokens', async () => {
+      const { secured, settings } = await securedProcess();
+      const variables = {
+        POLICY_TLS_CA: join(await folder(), 'authority.pem'),
+        POLICY_TOKEN: secured.issue('anna'),
+      };
+      await writeFile(variables.POLICY_TLS_CA, secured.authority.cert);
+      await tryCommands({ ...settings, POLICY_TOKENS: secured.files.tokens }, variables);
+    });
+
+    it('where callers have certificates', async () => {
+      const { secured, settings } = await securedProcess();
+      const dir = await folder();
+      const variables = {
+        POLICY_TLS_CA: join(dir, 'authority.pem'),
+        POLICY_CLIENT_CERT: join(dir, 'anna.pem'),
+        POLICY_CLIENT_KEY: join(dir, 'anna.key'),
+      };
+      const { cert, key } = await secured.clients.issue({ cn: 'anna' });
+      await writeFile(variables.POLICY_TLS_CA, secured.authority.cert);
+      await writeFile(variables.POLICY_CLIENT_CERT, cert);
+      await writeFile(variables.POLICY_CLIENT_KEY, key);
+      await tryCommands({ ...settings, POLICY_TLS_CLIENT_CA: secured.files.clientCa }, variables);
+    });
+
+    async function securedProcess(): Promise<{ secured: Secured; settings: Record<string, string> }> {
+      const secured = await secure(await folder());
+      const { cert, key, access } = secured.files;
+      const settings = { POLICY_TLS_CERT: cert, POLICY_TLS_KEY: key, POLICY_ACCESS: access };
+      return { secured, settings };
+    }
   });
 
   it('tells its streams SHUTTING_DOWN on SIGTERM and ends with 0', async () => {
@@ -287,8 +330,9 @@ async function listen(): Promise<Server> {
 }
 
 /** Runs a command in a shell at the top of the repository until it has printed one JSON object. */
-async function firstOutput(command: string): Promise<string> {
-  const shell = spawn('sh', ['-c', command], { cwd: ROOT, detached: true });
+async function firstOutput(command: string, variables: NodeJS.ProcessEnv): Promise<string> {
+  const env = { ...process.env, ...variables };
+  const shell = spawn('sh', ['-c', command], { cwd: ROOT, detached: true, env });
   const closed = once(shell, 'close');
   let output = '';
   shell.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
