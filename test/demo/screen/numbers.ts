@@ -9,6 +9,7 @@ export function count(value: number): string {
 }
 
 export function ms(duration: number): string {
+  if (duration >= 1000) return `${(duration / 1000).toFixed(1)} s`;
   return `${duration.toFixed(duration < 10 ? 2 : 1)} ms`;
 }
 
