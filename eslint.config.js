@@ -13,6 +13,8 @@ const LAYERS = {
   tls: ['watched-file.ts'],
   auth: ['engine/types.ts', 'tls', 'watched-file.ts', ...SHARED],
   grpc: ['auth', 'domain', 'engine', 'tls', ...SHARED],
+  http: ['auth', 'domain', 'engine', 'metrics', 'tls', ...SHARED],
+  metrics: ['domain', 'engine', ...SHARED],
 };
 
 const zones = [
