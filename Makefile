@@ -11,8 +11,8 @@ LOCK := $(if $(shell command -v flock),flock -o Makefile)
 
 PACKAGES := node_modules/.package-lock.json
 BUILT := server/dist/.built
-SOURCES := $(shell find clients/typescript/src server/src -type f) \
-  package.json tsconfig.json clients/typescript/tsconfig.json server/tsconfig.json
+SOURCES := $(shell find clients/typescript/src clients/cli/src server/src -type f) \
+  package.json tsconfig.json clients/typescript/tsconfig.json clients/cli/tsconfig.json server/tsconfig.json
 
 help:
 	@echo 'PolicyStore: needs Node >= 20.19 (24 recommended), npm and make. Targets:'
@@ -21,7 +21,7 @@ help:
 run: $(BUILT) ## start the server; settings come from the environment: POLICY_STORE=redis://… or postgres://… make run
 	@POLICY_LOG_FORMAT="$${POLICY_LOG_FORMAT:-pretty}" exec node server/dist/main.js
 
-test: $(BUILT) services ## run every test; takes Redis and PostgreSQL from apt, or TEST_REDIS_URL and TEST_POSTGRES_URL
+test: $(BUILT) services ## run every test; takes Redis, PostgreSQL, Chromium and promtool from apt, or TEST_REDIS_URL and TEST_POSTGRES_URL
 	@mocha 'test/**/*.test.ts'
 
 check: $(PACKAGES) ## what needs no service: format, lint, types, contract, generated code, unit tests, embedded stores
@@ -37,7 +37,7 @@ bench: $(BUILT) services ## measure against a bare gRPC server, and against etcd
 demo: $(BUILT) ## a trading day in half a minute: every component on a server of its own, and whether all obeyed the policy
 	@tsx test/demo/main.ts
 
-build: $(BUILT) ## compile the client and the server
+build: $(BUILT) ## compile the client, policyctl and the server
 
 generate: $(PACKAGES) ## write the generated code and the descriptors again, from proto/
 	@buf generate -o $(OUT)
@@ -93,8 +93,10 @@ services:
 	  missing="$$missing redis-server redis-sentinel"; \
 	[ -n "$$TEST_POSTGRES_URL" ] || { command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 || \
 	  missing="$$missing postgresql"; \
+	command -v chromium >/dev/null || missing="$$missing chromium"; \
+	command -v promtool >/dev/null || missing="$$missing prometheus"; \
 	[ -n "$$missing" ] || exit 0; \
-	command="apt-get update && apt-get install -y$$missing"; \
+	command="apt-get update && apt-get install -y --no-install-recommends$$missing"; \
 	echo "The tests need what is missing here; installing it: $$command"; \
-	{ $(APT) update && $(APT) install -y$$missing; } || { \
+	{ $(APT) update && $(APT) install -y --no-install-recommends$$missing; } || { \
 	  echo "It could not be installed. As root: $$command" >&2; exit 1; }
