@@ -12,9 +12,9 @@ const LAYERS = {
   engine: ['domain', 'store/store.ts', ...SHARED],
   tls: ['watched-file.ts'],
   auth: ['engine/types.ts', 'tls', 'watched-file.ts', ...SHARED],
-  grpc: ['auth', 'domain', 'engine', 'tls', ...SHARED],
-  http: ['auth', 'domain', 'engine', 'metrics', 'tls', ...SHARED],
-  metrics: ['domain', 'engine', ...SHARED],
+  grpc: ['auth', 'domain', 'engine', 'tls', 'call-meter.ts', ...SHARED],
+  http: ['auth', 'domain', 'engine', 'metrics', 'tls', 'call-meter.ts', ...SHARED],
+  metrics: ['domain', 'engine', 'store/store.ts', 'call-meter.ts', ...SHARED],
 };
 
 const zones = [
@@ -58,15 +58,19 @@ const packages = [
   noPackages(['server/src/store/**'], '^@grpc/', 'store/ knows no gRPC.'),
   noPackages(
     ['server/src/engine/**'],
-    '^(@grpc/|ioredis|libsql|pg(/|$))',
-    'engine/ knows no transport and no database: errors.ts has the statuses, store/store.ts the port.',
+    '^(@grpc/|ioredis|libsql|pg(/|$)|prom-client)',
+    'engine/ knows no transport, no database and no metrics: errors.ts has the statuses, store/store.ts the port, engine-meter.ts what is counted.',
   ),
   noPackages(
     ['server/src/auth/**', 'server/src/tls/**'],
     '^(@grpc/|ioredis|libsql|pg(/|$))',
     'auth/ and tls/ know no transport: whatever listens brings what its caller shows.',
   ),
-  noPackages(['server/src/grpc/**'], '^(ioredis|libsql|pg(/|$))', 'grpc/ knows no database.'),
+  noPackages(
+    ['server/src/grpc/**'],
+    '^(ioredis|libsql|pg(/|$)|prom-client)',
+    'grpc/ knows no database and no metrics: call-meter.ts is what it counts with.',
+  ),
   noPackages(['clients/**'], '^@policystore/server', 'The client package installs alone.'),
 ];
 

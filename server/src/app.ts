@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import type { Logger } from 'pino';
 
+import { systemClock } from './clock.js';
 import { BadSettings, type Config } from './config/config.js';
 import { admitted, permit } from './engine/access/admit.js';
 import { createEngine } from './engine/engine.js';
@@ -14,6 +15,7 @@ import type { Served } from './grpc/calls.js';
 import { createGrpcServer } from './grpc/grpc-server.js';
 import { createIdentifier, unverified } from './grpc/identity.js';
 import { createEngineLog } from './log-engine.js';
+import { createMetrics, type MetricsText } from './metrics/metrics.js';
 import { openAccessRules } from './open-access.js';
 import { openGuardrails } from './open-guardrails.js';
 import { openIdentity } from './open-identity.js';
@@ -38,6 +40,7 @@ export interface App {
    * @throws StoreUnusable when waiting will not help.
    */
   readonly ready: Promise<void>;
+  readonly metrics: MetricsText;
   /** Watches end with SHUTTING_DOWN, queued writes settle, calls under way finish, then all is freed. */
   close(): Promise<void>;
 }
@@ -52,7 +55,8 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   const { authenticator, certificates } = identity;
   const access = openAccessRules(config, log);
   const guardrails = openGuardrails(config, log);
-  const store = openStore(config);
+  const metrics = createMetrics({ namespaces: config.namespaces, clock: systemClock });
+  const store = metrics.metered(openStore(config));
   const closing = new AbortController();
   const isClosing = (): boolean => closing.signal.aborted;
   let engine: Engine | undefined;
@@ -71,6 +75,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     engine: served,
     identifier: authenticator === undefined ? unverified : createIdentifier(authenticator),
     log: createCallLog(log),
+    meter: metrics.calls('grpc'),
   };
   const grpc = await createGrpcServer(context, config.grpcAddress, certificates).catch(
     async (error: unknown) => {
@@ -93,7 +98,9 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
       access,
       guardrails,
       log: engineLog(config, grpc.address, log),
+      meter: metrics.engine,
     });
+    metrics.observe(engine);
     await engine.ready;
     if (!isClosing()) grpc.setServing(true);
   }
@@ -101,6 +108,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   return {
     grpcAddress: grpc.address,
     ready: start(),
+    metrics,
     async close() {
       closing.abort();
       grpc.setServing(false);

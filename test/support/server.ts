@@ -28,6 +28,8 @@ export interface TestServer {
   readonly client: PolicyServiceClient;
   /** Records of the server's log so far, parsed. */
   readonly log: readonly LogRecord[];
+  /** A scrape of its metrics. */
+  metrics(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -68,6 +70,7 @@ export async function startServer(settings: ServerSettings = {}): Promise<TestSe
     address: app.grpcAddress,
     client,
     log,
+    metrics: () => app.metrics.text(),
     async close() {
       client.close();
       await app.close();

@@ -13,6 +13,7 @@ import type { PolicyStore } from '../store/store.js';
 import type { Access } from './access/access.js';
 import { GetBytes } from './bytes/get-bytes.js';
 import type { EngineLog } from './engine-log.js';
+import type { EngineMeter } from './engine-meter.js';
 import type { GuardrailSource } from './guard.js';
 import { Fleet } from './fleet/fleet.js';
 import type { ReplicaIdentity } from './fleet/members.js';
@@ -21,6 +22,7 @@ import { Follower } from './follower.js';
 import { Expiry } from './expiry.js';
 import { History } from './history/history.js';
 import { Journal } from './journal.js';
+import { JournalMeter } from './journal-meter.js';
 import { Lease } from './lease.js';
 import { WatcherLimiter } from './limits/watcher-limiter.js';
 import { WriteLimiter } from './limits/write-limiter.js';
@@ -36,6 +38,7 @@ import type {
   HistoryQuery,
   Moment,
   Namespace,
+  NamespaceStats,
   PastState,
   RevisionName,
   WaitQuery,
@@ -65,6 +68,7 @@ export interface NamespaceOptions {
   /** What no writer can exceed. Absent: nothing. */
   readonly guardrails?: GuardrailSource | undefined;
   readonly log: EngineLog;
+  readonly meter: EngineMeter;
   readonly clock: Clock;
 }
 
@@ -72,6 +76,7 @@ export interface NamespaceOptions {
 export class ServedNamespace implements Namespace {
   readonly name: string;
   readonly #journal: Journal;
+  readonly #lease: Lease;
   readonly #getBytes: GetBytes;
   readonly #writeLimiter: WriteLimiter;
   readonly #writer: Writer;
@@ -87,8 +92,10 @@ export class ServedNamespace implements Namespace {
     const lease = new Lease(options.leaseMs, options.clock);
     const storeTime = new StoreTime(options.clock);
     const journal = new Journal({ ...options, storeTime, trailed: options.guardrails !== undefined });
-    const parts = { ...options, journal, lease, storeTime };
+    const journalMeter = new JournalMeter({ ...options, journal });
+    const parts = { ...options, journal, journalMeter, lease, storeTime };
     this.#journal = journal;
+    this.#lease = lease;
     this.#getBytes = new GetBytes(lease);
     this.#writeLimiter = new WriteLimiter(parts);
     this.#writer = new Writer(parts);
@@ -109,6 +116,23 @@ export class ServedNamespace implements Namespace {
 
   get ready(): boolean {
     return this.#journal.loaded;
+  }
+
+  get stats(): NamespaceStats | undefined {
+    if (!this.ready) return undefined;
+    const { effective, head, inForce, pending } = this.#journal.replica;
+    return {
+      revision: head.revision,
+      allowedStrategies: effective.allowedStrategies.length,
+      allowedSymbols: effective.allowedSymbols.length,
+      overrides: inForce.length,
+      pendingOverrides: pending.length,
+      leaseMs: this.#lease.remainingMs,
+      storeReached: this.#follower.isFollowing,
+      queue: { ...this.#writer.load, historyReads: this.#history.waiting },
+      resyncs: this.#hub.resyncs,
+      ...this.#fleet.count(),
+    };
   }
 
   async start(): Promise<void> {
