@@ -194,6 +194,8 @@ export interface NamespaceStats {
   readonly resyncs: number;
   /** The watchers of this replica, and those that it has lost. */
   readonly watchers: readonly WatcherCount[];
+  /** How often a watcher of this replica vanished without closing since the start. */
+  readonly watchersLost: number;
   /** Of the components that should be there, those of which too few are, here and elsewhere. */
   readonly missing: readonly { readonly component: string; readonly count: number }[];
 }

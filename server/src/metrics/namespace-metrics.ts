@@ -35,10 +35,15 @@ export function createNamespaceMetrics(options: NamespaceMetricsOptions): void {
   }
 
   const perNamespace = ['namespace'] as const;
-  const gauge = (name: string, help: string, value: (stats: NamespaceStats) => number): void =>
-    collectedGauge({ name, help, labelNames: perNamespace, registers }, () =>
-      Array.from(stats, ([namespace, each]) => [{ namespace }, value(each)]),
-    );
+  type Ask = (stats: NamespaceStats) => number;
+  const samplesOf = (value: Ask): Sample<'namespace'>[] =>
+    Array.from(stats, ([namespace, each]) => [{ namespace }, value(each)]);
+  const gauge = (name: string, help: string, value: Ask): void => {
+    collectedGauge({ name, help, labelNames: perNamespace, registers }, () => samplesOf(value));
+  };
+  const counter = (name: string, help: string, value: Ask): void => {
+    collectedCounter({ name, help, labelNames: perNamespace, registers }, () => samplesOf(value));
+  };
 
   collectedGauge(
     {
@@ -95,14 +100,15 @@ export function createNamespaceMetrics(options: NamespaceMetricsOptions): void {
       ]),
   );
   gauge('policy_queue_bytes', 'Size of the writes that wait for the store.', ({ queue }) => queue.bytes);
-  collectedCounter(
-    {
-      name: 'policy_resyncs_total',
-      help: 'Snapshots that watchers were sent in place of changes that they missed.',
-      labelNames: perNamespace,
-      registers,
-    },
-    () => Array.from(stats, ([namespace, { resyncs }]) => [{ namespace }, resyncs]),
+  counter(
+    'policy_resyncs_total',
+    'Snapshots that watchers were sent in place of changes that they missed.',
+    ({ resyncs }) => resyncs,
+  );
+  counter(
+    'policy_watchers_lost_total',
+    'Watchers of this replica that vanished without closing, while what they held could still be believed.',
+    ({ watchersLost }) => watchersLost,
   );
   collectedGauge(
     {

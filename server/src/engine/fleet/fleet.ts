@@ -153,14 +153,14 @@ export class Fleet {
   }
 
   /** How many watchers of this replica are at what, and how many of those expected are nowhere, as was heard last. */
-  count(): Pick<NamespaceStats, 'watchers' | 'missing'> {
-    const { expected } = this.#options;
-    const watchers = this.#rollCall.count();
-    if (expected.length === 0) return { watchers, missing: [] };
+  count(): Pick<NamespaceStats, 'watchers' | 'watchersLost' | 'missing'> {
+    const { expected, roster } = this.#options;
+    const here = { watchers: this.#rollCall.count(), watchersLost: roster.timesLost };
+    if (expected.length === 0) return { ...here, missing: [] };
     const everybody = new Chosen({ components: [], instances: [] });
     const missing = everybody.missingFrom(this.#rollCall.members(everybody), expected);
     return {
-      watchers,
+      ...here,
       missing: expected.map(({ component }) => {
         const lacking = missing.find((each) => each.component === component);
         return { component, count: lacking === undefined ? 0 : lacking.expected - lacking.present };
