@@ -8,7 +8,7 @@ import { collectedGauge } from './collected.js';
 const RESOLUTION_MS = 20;
 /** The library's own look at the event loop counts the interval that it means to wait as delay: it is not asked. */
 const NEVER_MS = 24 * 3600 * 1000;
-const QUANTILES = [0.5, 0.9, 0.99, 1];
+const PERCENTILES = [50, 90, 99, 100];
 
 let metrics: Registry | undefined;
 
@@ -29,15 +29,15 @@ function createProcessMetrics(): Registry {
   collectedGauge(
     {
       name: 'policy_event_loop_delay_seconds',
-      help: 'How late timers were since the scrape before, by quantile: as long, whatever came had to wait.',
-      labelNames: ['quantile'],
+      help: 'How late timers were since the scrape before, by percentile: as long, whatever came had to wait.',
+      labelNames: ['percentile'],
       registers: [registry],
     },
     () => {
-      const samples = QUANTILES.map((quantile) => {
+      const samples = PERCENTILES.map((percentile) => {
         // The monitor counts the interval that it meant to wait.
-        const ms = delay.percentile(quantile * 100) / 1e6 - RESOLUTION_MS;
-        return [{ quantile: String(quantile) }, Math.max(0, ms) / 1000] as const;
+        const ms = delay.percentile(percentile) / 1e6 - RESOLUTION_MS;
+        return [{ percentile: String(percentile) }, Math.max(0, ms) / 1000] as const;
       });
       delay.reset();
       return samples;
