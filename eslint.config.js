@@ -12,9 +12,10 @@ const LAYERS = {
   engine: ['domain', 'store/store.ts', ...SHARED],
   tls: ['watched-file.ts'],
   auth: ['engine/types.ts', 'tls', 'watched-file.ts', ...SHARED],
-  grpc: ['auth', 'domain', 'engine', 'tls', 'call-meter.ts', ...SHARED],
-  http: ['auth', 'domain', 'engine', 'metrics', 'tls', 'call-meter.ts', ...SHARED],
-  metrics: ['domain', 'engine', 'store/store.ts', 'call-meter.ts', ...SHARED],
+  requests: ['domain', 'engine', ...SHARED],
+  grpc: ['auth', 'domain', 'engine', 'listen-error.ts', 'requests', 'tls', ...SHARED],
+  http: ['auth', 'domain', 'engine', 'listen-error.ts', 'metrics', 'requests', 'tls', ...SHARED],
+  metrics: ['domain', 'engine', 'requests/call-meter.ts', 'store/store.ts', ...SHARED],
 };
 
 const zones = [

@@ -12,6 +12,7 @@ import type { Policy } from '../domain/policy.js';
 import type { PolicyStore } from '../store/store.js';
 import type { Access } from './access/access.js';
 import { GetBytes } from './bytes/get-bytes.js';
+import { currentState } from './current-state.js';
 import type { EngineLog } from './engine-log.js';
 import type { EngineMeter } from './engine-meter.js';
 import type { GuardrailSource } from './guard.js';
@@ -31,6 +32,7 @@ import type { OlderStore } from './recovery.js';
 import { StoreTime } from './store-time.js';
 import type {
   Acknowledgement,
+  CurrentState,
   Expected,
   FleetQuery,
   GetQuery,
@@ -138,6 +140,14 @@ export class ServedNamespace implements Namespace {
   async start(): Promise<void> {
     await this.#follower.start();
     if (this.ready) await this.#fleet.start();
+  }
+
+  get state(): CurrentState {
+    return currentState(this.#journal.replica);
+  }
+
+  get validForMs(): number {
+    return this.#lease.remainingMs;
   }
 
   current(view: View): Buffer {

@@ -1,6 +1,6 @@
 import { Counter, type Registry } from 'prom-client';
 
-import type { CallMeter, MethodMeter } from '../call-meter.js';
+import type { CallMeter, MethodMeter } from '../requests/call-meter.js';
 import { FIELDS } from '../domain/policy.js';
 import type { PolicyError } from '../errors.js';
 import type { BoundedNames } from './bounded-names.js';

@@ -1,6 +1,6 @@
 import { Registry } from 'prom-client';
 
-import type { CallMeter } from '../call-meter.js';
+import type { CallMeter } from '../requests/call-meter.js';
 import type { Clock } from '../clock.js';
 import type { EngineMeter } from '../engine/engine-meter.js';
 import type { Engine } from '../engine/types.js';
@@ -15,14 +15,11 @@ import { processMetrics } from './process-metrics.js';
 /** How many distinct names of each kind get time series of their own; what comes later is counted as `other`. */
 export const MAX_NAMES = 50;
 
-/** The metrics of a server, in the text that Prometheus reads. */
-export interface MetricsText {
+export interface Metrics {
+  /** What Prometheus reads. */
   readonly contentType: string;
   /** A scrape. */
   text(): Promise<string>;
-}
-
-export interface Metrics extends MetricsText {
   readonly engine: EngineMeter;
   /** What counts the calls that come in one way. */
   calls(transport: Transport): CallMeter;

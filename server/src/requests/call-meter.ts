@@ -1,4 +1,4 @@
-import type { PolicyError } from './errors.js';
+import type { PolicyError } from '../errors.js';
 
 /** What a transport counts its calls with. Whatever it does is done for every call. */
 export interface CallMeter {
