@@ -52,6 +52,52 @@ describe('the metrics of a server', () => {
     expect(shown.value('policy_call_duration_seconds_sum', durations)).to.be.within(0, 3);
   });
 
+  it('count requests over HTTP by operation and status, whatever their paths say', async () => {
+    const server = await start();
+    const request = async (path: string, init: RequestInit = {}): Promise<void> => {
+      await (await fetch(`http://${server.httpAddress}${path}`, init)).text();
+    };
+    const as = { 'X-Policy-Client': 'ranker', 'Content-Type': 'application/json' };
+    await request('/api/policy', { headers: as });
+    await request('/api/policy/risk_mode', { headers: as });
+    await request('/api/policy/risk_mode/DEFENSIVE', { method: 'POST', headers: as });
+    await request('/api/policy/risk_mode/WILD', { method: 'POST', headers: as });
+    await request('/api/policy', { method: 'PATCH', headers: as, body: '{"max_positions":700,"no_such":1}' });
+    for (const path of ['/a', '/b', '/c?d']) await request(path);
+    await request('/healthz', { headers: { Origin: 'http://evil.example' } });
+    const shown = await scrape(server);
+    const calls = (method: string, code: string): number | undefined =>
+      shown.value('policy_calls_total', { transport: 'http', method, code });
+    expect(calls('GET /api/policy', '200')).to.equal(1);
+    expect(calls('POST /api/policy/risk_mode/{mode}', '200')).to.equal(1);
+    expect(calls('POST /api/policy/risk_mode/{mode}', '400')).to.equal(1);
+    expect(calls('PATCH /api/policy', '422')).to.equal(1);
+    expect(calls('other', '404')).to.equal(3);
+    expect(calls('other', '403')).to.equal(1);
+    expect(shown.value('policy_reads_total', { namespace: 'default', component: 'ranker' })).to.equal(2);
+    expect(shown.labelValues('policy_validation_failures_total', 'field')).to.have.members([
+      'max_positions',
+      'other',
+    ]);
+    const durations = { transport: 'http', method: 'GET /api/policy' };
+    expect(shown.value('policy_call_duration_seconds_count', durations)).to.equal(1);
+  });
+
+  it('count a watch over HTTP when its reader has left', async () => {
+    const server = await start();
+    const leave = new AbortController();
+    const { body } = await fetch(`http://${server.httpAddress}/api/policy/watch?component=console`, {
+      signal: leave.signal,
+    });
+    await body!.getReader().read();
+    const during = await scrape(server);
+    const console = { namespace: 'default', component: 'console', state: 'silent' };
+    expect(during.value('policy_fleet_watchers', console)).to.equal(1);
+    leave.abort();
+    const left = { transport: 'http', method: 'GET /api/policy/watch', code: '499' };
+    await until(async () => (await scrape(server)).value('policy_calls_total', left) === 1);
+  });
+
   it('tell failed calls by status, and the fields that were wrong', async () => {
     const server = await start();
     await failure(ask(server.client, patch, patchOf({ maxPositions: 700, maxRiskPerTrade: 2 })));
