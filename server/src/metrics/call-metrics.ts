@@ -12,6 +12,12 @@ import { TallyHistogram } from './tally-histogram.js';
 /** How calls come in. */
 export type Transport = 'grpc' | 'http';
 
+/** What is told before it happens: an increase is seen only from a value that was there before. */
+const BEFORE_ANY_CALL: Readonly<Record<Transport, readonly string[]>> = {
+  grpc: ['OK', 'INTERNAL'],
+  http: ['200', '500'],
+};
+
 /** What refuses a caller for who it is, and not for what it says. */
 const DENIALS: ReadonlySet<string> = new Set<PolicyError['reason']>([
   'PERMISSION_DENIED',
@@ -107,7 +113,8 @@ export class CallMetrics {
   }
 
   #method(transport: Transport, method: string): MethodMeter {
-    const calls: CountedCalls = { transport, method, byCode: new Map() };
+    const zero = BEFORE_ANY_CALL[transport].map((code) => [code, 0] as const);
+    const calls: CountedCalls = { transport, method, byCode: new Map(zero) };
     this.#calls.push(calls);
     let seconds: Tally | undefined;
     const ended = (code: string, ms?: number): void => {
