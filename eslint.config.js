@@ -15,7 +15,7 @@ const LAYERS = {
   requests: ['domain', 'engine', ...SHARED],
   grpc: ['auth', 'domain', 'engine', 'listen-error.ts', 'requests', 'tls', ...SHARED],
   http: ['auth', 'domain', 'engine', 'listen-error.ts', 'metrics', 'requests', 'tls', ...SHARED],
-  metrics: ['domain', 'engine', ...SHARED],
+  metrics: ['domain', 'engine', 'requests/call-meter.ts', 'store/store.ts', ...SHARED],
 };
 
 const zones = [
@@ -59,15 +59,19 @@ const packages = [
   noPackages(['server/src/store/**'], '^@grpc/', 'store/ knows no gRPC.'),
   noPackages(
     ['server/src/engine/**'],
-    '^(@grpc/|ioredis|libsql|pg(/|$))',
-    'engine/ knows no transport and no database: errors.ts has the statuses, store/store.ts the port.',
+    '^(@grpc/|ioredis|libsql|pg(/|$)|prom-client)',
+    'engine/ knows no transport, no database and no metrics: errors.ts has the statuses, store/store.ts the port, engine-meter.ts what is counted.',
   ),
   noPackages(
     ['server/src/auth/**', 'server/src/tls/**'],
     '^(@grpc/|ioredis|libsql|pg(/|$))',
     'auth/ and tls/ know no transport: whatever listens brings what its caller shows.',
   ),
-  noPackages(['server/src/grpc/**'], '^(ioredis|libsql|pg(/|$))', 'grpc/ knows no database.'),
+  noPackages(
+    ['server/src/grpc/**'],
+    '^(ioredis|libsql|pg(/|$)|prom-client)',
+    'grpc/ knows no database and no metrics: call-meter.ts is what it counts with.',
+  ),
   noPackages(['clients/**'], '^@policystore/server', 'The client package installs alone.'),
 ];
 

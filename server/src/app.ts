@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import type { Logger } from 'pino';
 
+import { systemClock } from './clock.js';
 import { BadSettings, type Config } from './config/config.js';
 import { admitted, permit } from './engine/access/admit.js';
 import { createEngine } from './engine/engine.js';
@@ -14,6 +15,7 @@ import { createGrpcServer } from './grpc/grpc-server.js';
 import { createIdentifier, unverified } from './grpc/identity.js';
 import { createHttpServer } from './http/http-server.js';
 import { createEngineLog } from './log-engine.js';
+import { createMetrics } from './metrics/metrics.js';
 import { openAccessRules } from './open-access.js';
 import { openGuardrails } from './open-guardrails.js';
 import { openIdentity } from './open-identity.js';
@@ -55,7 +57,8 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   const { authenticator, certificates } = identity;
   const access = openAccessRules(config, log);
   const guardrails = openGuardrails(config, log);
-  const store = openStore(config);
+  const metrics = createMetrics({ namespaces: config.namespaces, clock: systemClock });
+  const store = metrics.metered(openStore(config));
   const closing = new AbortController();
   const isClosing = (): boolean => closing.signal.aborted;
   let engine: Engine | undefined;
@@ -80,14 +83,23 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     throw error;
   };
   const grpc = await createGrpcServer(
-    { engine: served, identifier, log: calls },
+    { engine: served, identifier, log: calls, meter: metrics.calls('grpc') },
     config.grpcAddress,
     certificates,
   ).catch(abort);
   const http =
     config.http &&
     (await createHttpServer(
-      { ...config, engine: served, access, guardrails, authenticator, log: calls, metrics: undefined },
+      {
+        ...config,
+        engine: served,
+        access,
+        guardrails,
+        authenticator,
+        log: calls,
+        meter: metrics.calls('http'),
+        metrics,
+      },
       { ...config.http, certificates },
     ).catch(async (error: unknown) => {
       await grpc.close();
@@ -109,7 +121,9 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
       access,
       guardrails,
       log: engineLog(config, grpc.address, log),
+      meter: metrics.engine,
     });
+    metrics.observe(engine);
     await engine.ready;
     if (!isClosing()) setServing(true);
   }

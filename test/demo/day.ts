@@ -22,6 +22,7 @@ import { DAY_MINUTES } from './market/day-time.js';
 import type { Random } from './market/random.js';
 import { propose, type Proposal } from './market/signals.js';
 import type { DayRecord } from './record.js';
+import { scrape } from './scrape.js';
 import type { Scene } from './screen/teller.js';
 
 /** Signals of a usual minute. */
@@ -57,7 +58,7 @@ export async function playDay(
   await close(stage, operator);
   const { trips, bans, badWrites, rollbacks, attempts, decisions, listeners } = recorder;
   const log = await readLog(operator, start);
-  const { addresses, serverLog } = stage.servers;
+  const { addresses, httpAddresses, serverLog } = stage.servers;
   const { secrets } = stage.identities;
   const written = { trips, bans, badWrites, rollbacks, attempts };
   return {
@@ -67,6 +68,7 @@ export async function playDay(
     decisions,
     listeners,
     serverLog: serverLog(),
+    scrapes: await Promise.all(httpAddresses.map((address) => scrape(address, stage.identities.scraper))),
     secrets,
   };
 }

@@ -17,6 +17,7 @@ import {
 } from '@policystore/client';
 
 import { replaceFile, secure } from '../support/secured.js';
+import type { ScrapeOptions } from './scrape.js';
 
 export const OPERATOR = 'operator';
 /** A controller that may read, and wants more. */
@@ -53,6 +54,8 @@ export interface Identities {
   readonly env: Readonly<Record<string, string>>;
   /** What must not be seen in any log. */
   readonly secrets: readonly string[];
+  /** Who reads the metrics. */
+  readonly scraper: ScrapeOptions;
   of(name: string): Credentials;
 }
 
@@ -80,6 +83,7 @@ export async function createIdentities(directory: string): Promise<Identities> {
       POLICY_GUARDRAILS: guardrails,
     },
     secrets: [...tokens.values(), certified.key],
+    scraper: { ...tls, token: tokens.get(OPERATOR) ?? '' },
     // An empty token is none, whatever the environment has.
     of: (name) =>
       name === CERTIFIED ? { tls: { ...tls, cert, key }, token: '' } : { tls, token: tokens.get(name) ?? '' },

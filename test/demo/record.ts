@@ -97,6 +97,8 @@ export interface DayRecord {
   readonly serverLog: readonly string[];
   /** What must stand in none of them. */
   readonly secrets: readonly string[];
+  /** What each server told of itself at /metrics when the day was over. */
+  readonly scrapes: readonly string[];
   /** Every state of the policy, from the one that the day began with, as the server's history has it. */
   readonly log: readonly PastPolicy[];
 }

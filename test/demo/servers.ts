@@ -7,6 +7,8 @@ import type { Identities } from './identities.js';
 /** The servers of one demo: one on an embedded store, or two replicas on a store that can be shared. */
 export interface Servers extends AsyncDisposable {
   readonly addresses: readonly string[];
+  /** Where their metrics are. */
+  readonly httpAddresses: readonly string[];
   /** What they have logged so far, in lines of JSON. */
   readonly serverLog: () => readonly string[];
   /** What they run on, for people. */
@@ -24,6 +26,7 @@ const EXPECTED = 'executor:3,orchestrator:1,risk_guard:1,portfolio_balancer:1,en
 
 const MAIN = fileURLToPath(new URL('../../server/dist/main.js', import.meta.url));
 const LISTENING = /listening on ([^"\s]+)/;
+const HTTP_LISTENING = /HTTP listens on ([^"\s]+)/;
 
 /** @param directory of this day, for what the servers keep. */
 export async function startServers(
@@ -47,6 +50,7 @@ export async function startServers(
   }
   return {
     addresses: running.map(({ output }) => LISTENING.exec(output)?.[1] ?? ''),
+    httpAddresses: running.map(({ output }) => HTTP_LISTENING.exec(output)?.[1] ?? ''),
     serverLog: () =>
       running.flatMap(({ output }) => output.split('\n').filter((line) => line.startsWith('{'))),
     description:

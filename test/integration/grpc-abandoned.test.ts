@@ -11,6 +11,7 @@ import { expect } from 'chai';
 
 import { createGrpcServer } from '../../server/src/grpc/grpc-server.js';
 import { unverified } from '../../server/src/grpc/identity.js';
+import { createMetrics } from '../../server/src/metrics/metrics.js';
 import { createMemoryStore } from '../../server/src/store/memory/memory-store.js';
 import { createManualClock, settled } from '../support/clock.js';
 import { closeAfterEach } from '../support/closing.js';
@@ -33,7 +34,8 @@ describe('a call whose caller goes away while it waits behind a commit', () => {
     const store = createFaultyStore(createMemoryStore(ROOMY, clock));
     const engine = keep(await startEngine({ store, clock }), (each) => each.close());
     const log = { failed: () => undefined, abandoned: () => undefined, slow: () => undefined };
-    const context = { engine: engine.engine, identifier: unverified, log };
+    const meter = createMetrics({ namespaces: ['default'], clock }).calls('grpc');
+    const context = { engine: engine.engine, identifier: unverified, log, meter };
     const grpc = keep(await createGrpcServer(context, '127.0.0.1:0'), (server) => server.close());
     const client = keep(connect(grpc.address), (each) => {
       each.close();

@@ -17,6 +17,7 @@ import { Change, GlobalPolicy, Override as WireOverride, PolicyPatch } from '@po
 
 import type { DayRecord, DecisionMade } from '../demo/record.js';
 import { tightened } from '../demo/verdict/tightened.js';
+import { documentedMetrics } from './metrics-page.js';
 
 export const BREAKER: Override = WireOverride.fromPartial({
   name: 'circuit-breaker',
@@ -200,6 +201,11 @@ export function goodDay(): DayRecord {
       '{"msg":"Patch failed","actor":"anonymous","reason":"UNAUTHENTICATED"}',
     ],
     secrets: ['pst_secret'],
+    scrapes: [
+      documentedMetrics()
+        .map(({ name, type }) => `# TYPE ${name} ${type}\n${name} 1\n`)
+        .join('\n'),
+    ],
     rollbacks: [{ version: version(12), to: version(10), fields: ['max_positions'] }],
   };
 }

@@ -40,6 +40,7 @@ import type {
   WriteRequest,
 } from '../../server/src/engine/types.js';
 import { ERRORS, type ErrorReason, PolicyError } from '../../server/src/errors.js';
+import { createMetrics } from '../../server/src/metrics/metrics.js';
 import { createMemoryStore } from '../../server/src/store/memory/memory-store.js';
 import type { LogBounds, LogEntry, NewEntry, PolicyStore } from '../../server/src/store/store.js';
 
@@ -136,6 +137,7 @@ export async function startEngine(setup: EngineSetup = {}): Promise<TestEngine> 
     access,
     guardrails: setup.guardrails,
     log: recordInto(log),
+    meter: createMetrics({ namespaces: ['default'], clock }).engine,
   });
   if (ready) await engine.ready;
   const namespace = engine.namespace('default', OPERATOR, 'read');

@@ -30,6 +30,8 @@ export interface TestServer {
   readonly client: PolicyServiceClient;
   /** Records of the server's log so far, parsed. */
   readonly log: readonly LogRecord[];
+  /** A scrape of its metrics. */
+  metrics(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -72,6 +74,7 @@ export async function startServer(settings: ServerSettings = {}): Promise<TestSe
     httpAddress: app.httpAddress ?? '',
     client,
     log,
+    metrics: async () => (await fetch(`http://${app.httpAddress ?? ''}/metrics`)).text(),
     async close() {
       client.close();
       await app.close();

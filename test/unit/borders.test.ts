@@ -56,8 +56,12 @@ const forbidden: [file: string, code: string, rule: string][] = [
   ['server/src/engine/x.ts', `export type { status } from '@grpc/grpc-js';`, PACKAGES],
   ['server/src/engine/x.ts', `export * from 'ioredis';`, PACKAGES],
   ['server/src/engine/x.ts', `export * from 'pg';`, PACKAGES],
+  ['server/src/engine/x.ts', `export * from 'prom-client';`, PACKAGES],
+  ['server/src/engine/x.ts', `export * from '../metrics/metrics.js';`, PATHS],
 
   ['server/src/grpc/x.ts', `export * from '../store/store.js';`, PATHS],
+  ['server/src/grpc/x.ts', `export * from 'prom-client';`, PACKAGES],
+  ['server/src/metrics/x.ts', `export * from '../grpc/calls.js';`, PATHS],
   ['server/src/grpc/x.ts', `export * from '../store/memory/memory-store.js';`, PATHS],
   ['server/src/grpc/x.ts', `export * from 'libsql';`, PACKAGES],
   ['server/src/grpc/x.ts', `export * from 'pg';`, PACKAGES],

@@ -280,6 +280,16 @@ describe('the verdict of the demo', () => {
       ]);
     });
 
+    it('finds a metric that no server told', () => {
+      const without = (name: string): string[] =>
+        GOOD.scrapes.map((text) => text.replace(new RegExp(`^${name} .*$`, 'm'), ''));
+      expect(findProblems({ ...GOOD, scrapes: without('policy_resyncs_total') })).to.deep.equal([
+        'the metric policy_resyncs_total has no value',
+      ]);
+      const scrapes = [...without('policy_resyncs_total'), ...GOOD.scrapes];
+      expect(findProblems({ ...GOOD, scrapes })).to.deep.equal([]);
+    });
+
     it('finds an attempt that nothing refused, or that stands in no log or in the history, and a secret in a log', () => {
       const [attempt] = GOOD.attempts;
       const attempts = [{ ...attempt!, code: undefined }, ...GOOD.attempts.slice(1)];

@@ -27,6 +27,11 @@ export class Follower {
     this.#options = options;
   }
 
+  /** Whether the store answered the last question, as far as is known. */
+  get isFollowing(): boolean {
+    return this.#options.journal.loaded && this.#lostBecause === undefined;
+  }
+
   /** Starts following; resolves when the namespace was loaded for the first time, or the follower is closed. */
   start(): Promise<void> {
     return new Promise((resolve) => {

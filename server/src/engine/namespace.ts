@@ -14,6 +14,7 @@ import type { Access } from './access/access.js';
 import { GetBytes } from './bytes/get-bytes.js';
 import { currentState } from './current-state.js';
 import type { EngineLog } from './engine-log.js';
+import type { EngineMeter } from './engine-meter.js';
 import type { GuardrailSource } from './guard.js';
 import { Fleet } from './fleet/fleet.js';
 import type { ReplicaIdentity } from './fleet/members.js';
@@ -22,6 +23,7 @@ import { Follower } from './follower.js';
 import { Expiry } from './expiry.js';
 import { History } from './history/history.js';
 import { Journal } from './journal.js';
+import { JournalMeter } from './journal-meter.js';
 import { Lease } from './lease.js';
 import { WatcherLimiter } from './limits/watcher-limiter.js';
 import { WriteLimiter } from './limits/write-limiter.js';
@@ -38,6 +40,7 @@ import type {
   HistoryQuery,
   Moment,
   Namespace,
+  NamespaceStats,
   PastState,
   RevisionName,
   WaitQuery,
@@ -67,6 +70,7 @@ export interface NamespaceOptions {
   /** What no writer can exceed. Absent: nothing. */
   readonly guardrails?: GuardrailSource | undefined;
   readonly log: EngineLog;
+  readonly meter: EngineMeter;
   readonly clock: Clock;
 }
 
@@ -90,7 +94,8 @@ export class ServedNamespace implements Namespace {
     const lease = new Lease(options.leaseMs, options.clock);
     const storeTime = new StoreTime(options.clock);
     const journal = new Journal({ ...options, storeTime, trailed: options.guardrails !== undefined });
-    const parts = { ...options, journal, lease, storeTime };
+    const journalMeter = new JournalMeter({ ...options, journal });
+    const parts = { ...options, journal, journalMeter, lease, storeTime };
     this.#journal = journal;
     this.#lease = lease;
     this.#getBytes = new GetBytes(lease);
@@ -113,6 +118,23 @@ export class ServedNamespace implements Namespace {
 
   get ready(): boolean {
     return this.#journal.loaded;
+  }
+
+  get stats(): NamespaceStats | undefined {
+    if (!this.ready) return undefined;
+    const { effective, head, inForce, pending } = this.#journal.replica;
+    return {
+      revision: head.revision,
+      allowedStrategies: effective.allowedStrategies.length,
+      allowedSymbols: effective.allowedSymbols.length,
+      overrides: inForce.length,
+      pendingOverrides: pending.length,
+      leaseMs: this.#lease.remainingMs,
+      storeReached: this.#follower.isFollowing,
+      queue: { ...this.#writer.load, historyReads: this.#history.waiting },
+      resyncs: this.#hub.resyncs,
+      ...this.#fleet.count(),
+    };
   }
 
   async start(): Promise<void> {

@@ -6,6 +6,7 @@ import type {
   HistoryEntry,
   Limits,
   ListWatchersResponse,
+  MemberState,
   Override,
   PolicyPatch,
   Preset,
@@ -177,6 +178,38 @@ export interface WaitQuery extends FleetQuery {
   readonly timeoutMs: number;
 }
 
+/** How things stand in a namespace. */
+export interface NamespaceStats {
+  readonly revision: number;
+  /** Of the effective policy, as readers of this replica get it. */
+  readonly allowedStrategies: number;
+  readonly allowedSymbols: number;
+  /** In force on this replica, those that are pending too. */
+  readonly overrides: number;
+  readonly pendingOverrides: number;
+  /** How long the state may still be believed, in milliseconds. */
+  readonly leaseMs: number;
+  /** The store answers, as far as is known. */
+  readonly storeReached: boolean;
+  /** What waits for the store, and reads of the history that wait for others. */
+  readonly queue: { readonly writes: number; readonly bytes: number; readonly historyReads: number };
+  /** How many snapshots were sent in place of changes since the start. */
+  readonly resyncs: number;
+  /** The watchers of this replica, and those that it has lost. */
+  readonly watchers: readonly WatcherCount[];
+  /** How often a watcher of this replica vanished without closing since the start. */
+  readonly watchersLost: number;
+  /** Of the components that should be there, those of which too few are, here and elsewhere. */
+  readonly missing: readonly { readonly component: string; readonly count: number }[];
+}
+
+/** So many watchers of a component are at a state. UNSPECIFIED: they do not acknowledge. */
+export interface WatcherCount {
+  readonly component: string;
+  readonly state: MemberState;
+  readonly count: number;
+}
+
 /** Where a watcher's messages go: encoded WatchResponses. */
 export interface WatchSink {
   /**
@@ -214,6 +247,8 @@ export interface Namespace {
   readonly name: string;
   /** Whether the store was reached and the namespace is served. */
   readonly ready: boolean;
+  /** Undefined: it is not served yet. */
+  readonly stats: NamespaceStats | undefined;
   /** What is in force now, from memory. */
   readonly state: CurrentState;
   /** How long that may be believed, in milliseconds. */

@@ -22,7 +22,7 @@ export interface Waiting {
 }
 
 /** How much of something waits: requests and bytes. */
-interface Load {
+export interface Load {
   readonly writes: number;
   readonly bytes: number;
 }
@@ -120,6 +120,11 @@ export class WriteQueue {
   /** Those that have not been taken yet. */
   get waiting(): readonly Waiting[] {
     return [...this.#waiting];
+  }
+
+  /** What has not been taken yet. */
+  get load(): Load {
+    return this.#load;
   }
 
   get hasPending(): boolean {

@@ -14,6 +14,7 @@ import { Authorizer } from './access/authorizer.js';
 import { asCommitted, type ProposedChange } from './change.js';
 import { Draft, type Verdict } from './draft.js';
 import type { EngineLog } from './engine-log.js';
+import type { EngineMeter } from './engine-meter.js';
 import { Guard, type GuardrailSource } from './guard.js';
 import type { Journal } from './journal.js';
 import type { Lease } from './lease.js';
@@ -24,7 +25,7 @@ import { replayedOutcome } from './replayed-outcome.js';
 import type { StepContext } from './steps.js';
 import type { StoreTime } from './store-time.js';
 import type { WriteOutcome, WriteRequest } from './types.js';
-import { isStop, MAX_BATCH, type Waiting, WriteQueue } from './write-queue.js';
+import { isStop, type Load, MAX_BATCH, type Waiting, WriteQueue } from './write-queue.js';
 
 /** How long a batch is tried while the store does not answer. */
 const PATIENCE_MS = 2000;
@@ -44,6 +45,7 @@ export interface WriterOptions {
   readonly access: Access;
   readonly guardrails?: GuardrailSource | undefined;
   readonly log: EngineLog;
+  readonly meter: EngineMeter;
 }
 
 /** One batch as it was worked out on one head. It can land only there, however often it is sent. */
@@ -103,6 +105,11 @@ export class Writer {
     return this.#outcome(await waiting.verdict.finally(cancel));
   }
 
+  /** What waits to be sent to the store. */
+  get load(): Load {
+    return this.#queue.load;
+  }
+
   /** Whether it is committed already, so that it only asks for its outcome. */
   #isRetry({ requestId, hash }: PreparedWrite): boolean {
     const { journal } = this.#options;
@@ -152,7 +159,8 @@ export class Writer {
    */
   async #land(batch: readonly Waiting[]): Promise<boolean> {
     const { journal, lease, clock } = this.#options;
-    const giveUpAt = clock.now() + PATIENCE_MS;
+    const begunAt = clock.now();
+    const giveUpAt = begunAt + PATIENCE_MS;
     let attempt = this.#workOut(batch);
     for (;;) {
       try {
@@ -162,14 +170,14 @@ export class Writer {
           attempt.unanswered = true;
           journal.commit(attempt.changes.map((change, i) => asCommitted(change, reply.commitTime + i)));
           lease.confirm(askedAt);
-          this.#settle(attempt);
+          this.#landed(attempt, begunAt);
           return true;
         }
         await journal.ingest(reply.missed);
         lease.confirm(askedAt);
         const fate = this.#fate(attempt);
         if (fate === 'landed') {
-          this.#settle(attempt);
+          this.#landed(attempt, begunAt);
           return true;
         }
         if (fate === 'untold' && attempt.unanswered) {
@@ -256,6 +264,12 @@ export class Writer {
     // The store has lost it, if it ever had it. Who saw it may still put it back; only a request id shows that then.
     const isTraceable = changes.every(({ change }) => change.requestId !== '');
     return unanswered && !isTraceable ? 'untold' : 'superseded';
+  }
+
+  #landed(attempt: Attempt, begunAt: number): void {
+    const { namespace, clock, meter } = this.#options;
+    meter.committed({ namespace, changes: attempt.changes.length, ms: clock.now() - begunAt });
+    this.#settle(attempt);
   }
 
   #settle({ batch, verdicts, accepted }: Attempt): void {

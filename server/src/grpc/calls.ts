@@ -1,14 +1,16 @@
-import type { sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
+import { type sendUnaryData, type ServerUnaryCall, status } from '@grpc/grpc-js';
 
 import type { Identity } from '../engine/types.js';
-import { toPolicyError } from '../errors.js';
+import { ERRORS, toPolicyError } from '../errors.js';
 import type { CallFacts, CallLog } from '../requests/call-log.js';
+import type { CallMeter, MethodMeter } from '../requests/call-meter.js';
 import type { Served } from '../requests/served.js';
 import { Unreadable } from './codecs.js';
 import { toStatus, type FailureStatus } from './error-status.js';
 import type { Caller, Identifier } from './identity.js';
 
 const SLOW_MS = 1000;
+const CANCELLED = status[status.CANCELLED];
 
 /** What unary calls and streams have in common. */
 export interface Call extends Caller {
@@ -25,6 +27,7 @@ export interface ServiceContext {
   readonly engine: Served;
   readonly identifier: Identifier;
   readonly log: CallLog;
+  readonly meter: CallMeter;
 }
 
 /** The handler of a unary method. */
@@ -51,20 +54,24 @@ export function readable<Request>(request: Request | Unreadable): Request {
   return request;
 }
 
-/** Calls of one method: finds out who makes them, answers, refuses, and tells the log where there is something to tell. */
+/** Calls of one method: finds out who makes them, answers, refuses, counts, and tells the log where there is something to tell. */
 export class CallEnds {
   readonly #method: string;
   readonly #log: CallLog;
+  readonly #meter: MethodMeter;
   readonly #identifier: Identifier;
   readonly #slowMs: number;
+  /** Streams that are not over. */
+  readonly #streams = new Set<Call>();
 
   constructor(
     method: string,
-    { log, identifier }: Pick<ServiceContext, 'log' | 'identifier'>,
+    { log, meter, identifier }: Pick<ServiceContext, 'log' | 'meter' | 'identifier'>,
     { slowMs = SLOW_MS } = {},
   ) {
     this.#method = method;
     this.#log = log;
+    this.#meter = meter.method(method);
     this.#identifier = identifier;
     this.#slowMs = slowMs;
   }
@@ -112,15 +119,38 @@ export class CallEnds {
     const started = performance.now();
     try {
       callback(null, await work);
-      if (performance.now() - started > this.#slowMs) this.#log.slow(this.#facts(call, started));
+      if (this.succeeded(started) > this.#slowMs) this.#log.slow(this.#facts(call, started));
     } catch (error) {
       callback(this.failure(call, error, started));
     }
   }
 
+  /** Counts a call that was answered. Returns how long that took, in milliseconds. */
+  succeeded(started: number): number {
+    const ms = performance.now() - started;
+    this.#meter.ended('OK', ms);
+    return ms;
+  }
+
+  /** Counts a stream when it is over: as what `failure` or `finished` say of it, or as one that its caller has left. */
+  opened(call: Stream): void {
+    this.#streams.add(call);
+    call.on('cancelled', () => {
+      if (this.#streams.delete(call)) this.#meter.ended(CANCELLED);
+    });
+  }
+
+  /** Counts a stream that has come to its end. */
+  finished(call: Stream): void {
+    if (this.#streams.delete(call)) this.#meter.ended('OK');
+  }
+
   /** The status of a call that failed, noted in the log. */
   failure(call: Call, error: unknown, started = performance.now()): FailureStatus {
     const policyError = toPolicyError(error);
+    const code = call.cancelled ? CANCELLED : status[ERRORS[policyError.reason].grpc];
+    const ms = this.#streams.delete(call) ? undefined : performance.now() - started;
+    this.#meter.failed(policyError, code, ms);
     if (call.cancelled) this.#log.abandoned(this.#facts(call, started));
     else this.#log.failed(this.#facts(call, started), policyError);
     return toStatus(policyError);

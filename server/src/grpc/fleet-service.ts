@@ -41,13 +41,15 @@ export function createFleetService(context: ServiceContext): FleetService {
 /** A change to a thousand watchers brings a thousand of them at once: no promise, and no line in the log. */
 function acknowledgeHandler(engine: NamespaceFinder, ends: CallEnds): FleetService['acknowledge'] {
   return (call, callback) => {
+    const started = performance.now();
     const acknowledge = (identity: Identity): void => {
       const request = readable(call.request);
       const namespace = namespaceOf(engine, request, identity);
       callback(null, namespace.acknowledge({ ...checkAcknowledge(request), identity }));
+      ends.succeeded(started);
     };
     ends.identified(call, acknowledge, (error) => {
-      callback(ends.failure(call, error));
+      callback(ends.failure(call, error, started));
     });
   };
 }
@@ -59,6 +61,7 @@ function acknowledgeHandler(engine: NamespaceFinder, ends: CallEnds): FleetServi
 function acknowledgeEachHandler(engine: NamespaceFinder, ends: CallEnds): FleetService['acknowledgeEach'] {
   const later = new Later();
   return (call) => {
+    ends.opened(call);
     let isOver = false;
     const fail = (error: unknown): void => {
       isOver = true;
@@ -87,7 +90,9 @@ function acknowledgeEachHandler(engine: NamespaceFinder, ends: CallEnds): FleetS
       call.on('drain', () => call.resume());
       call.on('end', () => {
         later.add(() => {
-          if (!isOver) call.end();
+          if (isOver) return;
+          ends.finished(call);
+          call.end();
         });
       });
     };

@@ -47,7 +47,7 @@ export interface PolicyService {
 export function createPolicyService(context: ServiceContext): PolicyService {
   const { engine } = context;
   return {
-    get: getHandler(engine, new CallEnds('Get', context)),
+    get: getHandler(context, new CallEnds('Get', context)),
     update: writeHandler(engine, new CallEnds('Update', context), (request) => {
       checkWrite(request);
       return { kind: 'update', policy: request.policy ?? GlobalPolicy.create() };
@@ -74,19 +74,24 @@ export function createPolicyService(context: ServiceContext): PolicyService {
  * Executors call Get for every signal: without conditions it is one lookup, with no promise and no line in the
  * log.
  */
-function getHandler(engine: NamespaceFinder, ends: CallEnds): PolicyService['get'] {
+function getHandler({ engine, meter }: ServiceContext, ends: CallEnds): PolicyService['get'] {
   return (call, callback) => {
+    const started = performance.now();
     const answer = (identity: Identity): void => {
       const request = readable(call.request);
       const namespace = namespaceOf(engine, request, identity);
+      meter.read(namespace.name, identity.name);
       const reply = isUnconditional(request)
         ? namespace.current(request.view)
         : namespace.get(checkGet(request));
       if (reply instanceof Promise) void ends.answer(call, callback, reply);
-      else callback(null, reply);
+      else {
+        callback(null, reply);
+        ends.succeeded(started);
+      }
     };
     ends.identified(call, answer, (error) => {
-      callback(ends.failure(call, error));
+      callback(ends.failure(call, error, started));
     });
   };
 }
@@ -112,6 +117,7 @@ function writeHandler<Request extends Write>(
 
 function watchHandler(engine: NamespaceFinder, ends: CallEnds): PolicyService['watch'] {
   return (call) => {
+    ends.opened(call);
     const fail = (error: unknown): void => {
       call.emit('error', ends.failure(call, error));
     };

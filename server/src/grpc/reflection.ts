@@ -37,6 +37,7 @@ export function addReflection(server: Server, services: readonly string[], conte
   const serverReflectionInfo: handleBidiStreamingCall<ServerReflectionRequest, ServerReflectionResponse> = (
     call,
   ) => {
+    ends.opened(call);
     let isOver = false;
     const fail = (error: unknown): void => {
       isOver = true;
@@ -60,7 +61,9 @@ export function addReflection(server: Server, services: readonly string[], conte
         }
       });
       call.on('end', () => {
-        if (!isOver) call.end();
+        if (isOver) return;
+        ends.finished(call);
+        call.end();
       });
     };
     ends.identified(call, take, fail);

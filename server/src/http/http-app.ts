@@ -6,6 +6,7 @@ import { type Context, Hono } from 'hono';
 
 import type { Identity } from '../engine/types.js';
 import { PolicyError, toPolicyError } from '../errors.js';
+import type { MethodMeter } from '../requests/call-meter.js';
 import { ANONYMOUS } from '../requests/claimed-identity.js';
 import { consoleRoutes } from './console.js';
 import { type Answer, type HttpCall, ServedCall } from './http-call.js';
@@ -41,6 +42,14 @@ const UNHURRIED: ReadonlySet<OperationId> = new Set<OperationId>(['getFleet', 'w
 /** Anybody can ask for what there is not. */
 const UNTOLD: ReadonlySet<string> = new Set(['PATH_UNKNOWN', 'METHOD_NOT_ALLOWED']);
 
+/** They read the policy, as a Get does. */
+const READS: ReadonlySet<OperationId> = new Set<OperationId>([
+  ...(['getStatus', 'getPolicy', 'getRiskMode'] as const),
+  ...(['getAllowedSymbols', 'getModelVersions'] as const),
+]);
+/** What is counted in place of a status that nobody was there to read. */
+const ABANDONED = '499';
+
 type Handler = (call: HttpCall) => Answer | Promise<Answer>;
 interface Env {
   Bindings: HttpBindings;
@@ -49,11 +58,13 @@ interface Env {
 export interface HttpAppOptions {
   readonly context: HttpContext;
   readonly identifier: HttpIdentifier;
+  /** Counts what is no operation: the console, and what there is not. */
+  readonly others: MethodMeter;
   readonly isServing: () => boolean;
 }
 
 /** All that the port serves, behind the guard of its origin. */
-export function createHttpApp({ context, identifier, isServing }: HttpAppOptions): Hono<Env> {
+export function createHttpApp({ context, identifier, others, isServing }: HttpAppOptions): Hono<Env> {
   const document = JSON.stringify(openApiDocument());
   const handlers: Record<Exclude<OperationId, 'watch'>, Handler> = {
     getStatus,
@@ -97,6 +108,13 @@ export function createHttpApp({ context, identifier, isServing }: HttpAppOptions
   }
   const console = consoleRoutes();
   app.notFound(async (c) => {
+    const started = performance.now();
+    const response = await answerOther(c);
+    others.ended(String(response.status), performance.now() - started);
+    return response;
+  });
+
+  async function answerOther(c: Context<Env>): Promise<Response> {
     const { pathname } = new URL(c.req.url);
     const allowed = methodsOf(pathname);
     if (allowed.length > 0 && !(pathname === '/' && isReading(c))) return refuseMethod(c, allowed);
@@ -108,7 +126,7 @@ export function createHttpApp({ context, identifier, isServing }: HttpAppOptions
       c,
       new PolicyError('PATH_UNKNOWN', `there is nothing at this path; /openapi.json tells what there is`),
     );
-  });
+  }
   return app;
 }
 
@@ -118,6 +136,7 @@ class Endpoint {
   readonly #operation: Operation;
   readonly #context: HttpContext;
   readonly #identifier: HttpIdentifier;
+  readonly #meter: MethodMeter;
   readonly #parameters: readonly string[];
   readonly #names: readonly string[];
 
@@ -126,6 +145,7 @@ class Endpoint {
     this.#operation = operation;
     this.#context = context;
     this.#identifier = identifier;
+    this.#meter = context.meter.method(`${operation.method} ${operation.path}`);
     const isOfNamespace = operation.path.startsWith('/api/') && operation.open !== true;
     this.#parameters = [...(isOfNamespace ? ['namespace'] : []), ...(operation.query ?? [])];
     this.#names = [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
@@ -141,11 +161,11 @@ class Endpoint {
     const go = (identity: Identity): Response | Promise<Response> => {
       call = this.#call(c, identity, requestId);
       const answer = handle(call);
-      return answer instanceof Promise ? later(answer, call) : respond(call, answer);
+      return answer instanceof Promise ? later(answer, call) : this.#succeed(call, answer, started);
     };
     const later = async (answer: Promise<Answer>, served: HttpCall): Promise<Response> => {
       try {
-        const response = respond(served, await answer);
+        const response = this.#succeed(served, await answer, started);
         if (performance.now() - started > SLOW_MS && !UNHURRIED.has(this.#id)) {
           this.#context.log.slow(this.#facts(incoming, requestId, started));
         }
@@ -199,12 +219,22 @@ class Endpoint {
       },
       ended: (error) => {
         release();
+        if (error === undefined) this.#meter.ended(ABANDONED);
+        else this.#meter.failed(error, String(errorAnswer(error).status));
         if (error !== undefined) this.#context.log.failed(this.#facts(incoming, requestId), error);
       },
     });
     release = this.#identifier.hold(incoming, identity, (error) => {
       stream.end(error);
     });
+  }
+
+  #succeed(call: HttpCall, answer: Answer, started: number): Response {
+    if (READS.has(this.#id) && call.reached !== undefined) {
+      this.#context.meter.read(call.reached, call.identity.name);
+    }
+    this.#meter.ended(String(answer.status ?? 200), performance.now() - started);
+    return respond(call, answer);
   }
 
   #identify(incoming: IncomingMessage): Identity | Promise<Identity> {
@@ -241,6 +271,8 @@ class Endpoint {
       at,
       ifMatch: header(incoming, 'if-match') !== '',
     });
+    const code = outgoing.destroyed ? ABANDONED : String(status);
+    this.#meter.failed(error, code, performance.now() - started);
     const common = call === undefined ? { ...NOTHING_VALID, 'X-Request-Id': requestId } : commonHeaders(call);
     return new Response(body, { status, headers: { ...common, ...headers } });
   }

@@ -30,6 +30,8 @@ export interface CallParts {
 export interface HttpCall extends CallParts {
   /** The namespace that it is for. @throws PolicyError where the caller may not read it, or it is not there. */
   namespace(): Namespace;
+  /** The name of that namespace, once it was reached. */
+  readonly reached: string | undefined;
   /** How long what that says may be believed, in milliseconds; 0 where no namespace was reached. */
   readonly validForMs: number;
   /** Aborts when the caller has gone before it was answered. */
@@ -71,6 +73,10 @@ export class ServedCall implements HttpCall {
     const namespace = this.query.get('namespace') ?? '';
     this.#namespace = namespaceOf(this.#engine, { namespace }, this.identity, right);
     return this.#namespace;
+  }
+
+  get reached(): string | undefined {
+    return this.#namespace?.name;
   }
 
   get validForMs(): number {

@@ -2,6 +2,7 @@ import type { Authenticator } from '../auth/authenticator.js';
 import type { Access } from '../engine/access/access.js';
 import type { GuardrailSource } from '../engine/guard.js';
 import type { CallLog } from '../requests/call-log.js';
+import type { CallMeter } from '../requests/call-meter.js';
 import type { Served } from '../requests/served.js';
 
 /** The metrics in a form for whoever collects them. */
@@ -20,6 +21,6 @@ export interface HttpContext {
   /** Undefined: callers are whom they say they are. */
   readonly authenticator: Authenticator | undefined;
   readonly log: CallLog;
-  /** Undefined: there is no such page. */
-  readonly metrics: MetricsText | undefined;
+  readonly meter: CallMeter;
+  readonly metrics: MetricsText;
 }

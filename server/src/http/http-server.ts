@@ -13,6 +13,7 @@ import { getRequestListener } from '@hono/node-server';
 
 import { PolicyError, toPolicyError } from '../errors.js';
 import { listenError } from '../listen-error.js';
+import type { MethodMeter } from '../requests/call-meter.js';
 import type { Certificates } from '../tls/certificates.js';
 import { HANDSHAKE_MS, secureContextOptions } from '../tls/secure-context.js';
 import { createHttpApp } from './http-app.js';
@@ -61,7 +62,8 @@ export async function createHttpServer(
   const { address, hosts, certificates } = settings;
   let serving = false;
   const identifier = createHttpIdentifier(context.authenticator);
-  const app = createHttpApp({ context, identifier, isServing: () => serving });
+  const others = context.meter.method('other');
+  const app = createHttpApp({ context, identifier, others, isServing: () => serving });
   const guard = createOriginGuard(address, hosts);
   const listener = getRequestListener(app.fetch, {
     errorHandler: (error) =>
@@ -72,7 +74,7 @@ export async function createHttpServer(
     try {
       guard(incoming);
     } catch (error) {
-      refuse(context, identifier.nameOf(incoming), incoming, outgoing, error);
+      refuse({ ...context, others }, identifier.nameOf(incoming), incoming, outgoing, error);
       return;
     }
     void listener(incoming, outgoing);
@@ -113,7 +115,7 @@ function refusal(error: PolicyError): Response {
 
 /** Answers a request that goes no further; what else it sends is not read. */
 function refuse(
-  { log }: HttpContext,
+  { log, others }: HttpContext & { readonly others: MethodMeter },
   actor: string,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
@@ -124,6 +126,7 @@ function refuse(
   const peer = `${socket.remoteAddress ?? ''}:${String(socket.remotePort ?? 0)}`;
   log.failed({ method, actor, peer, ms: 0 }, error);
   const { status, headers, body } = errorAnswer(error);
+  others.failed(error, String(status), 0);
   outgoing
     .writeHead(status, {
       ...headers,

@@ -14,7 +14,7 @@ export class Stage {
   readonly #clients: PolicyClient[] = [];
 
   constructor(
-    readonly servers: Pick<Servers, 'addresses' | 'serverLog'>,
+    readonly servers: Pick<Servers, 'addresses' | 'httpAddresses' | 'serverLog'>,
     readonly identities: Identities,
     readonly namespace: string,
     readonly market: Market,

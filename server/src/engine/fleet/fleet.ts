@@ -10,11 +10,13 @@ import { PolicyError, shuttingDown } from '../../errors.js';
 import type { PolicyStore } from '../../store/store.js';
 import { timestamp } from '../change.js';
 import type { EngineLog } from '../engine-log.js';
+import type { EngineMeter } from '../engine-meter.js';
+import type { JournalMeter } from '../journal-meter.js';
 import type { Journal } from '../journal.js';
 import { duration, type Lease } from '../lease.js';
 import type { ReadBarrier } from '../read-barrier.js';
 import type { StoreTime } from '../store-time.js';
-import type { Acknowledgement, Expected, FleetQuery, WaitQuery } from '../types.js';
+import type { Acknowledgement, Expected, FleetQuery, NamespaceStats, WaitQuery } from '../types.js';
 import { Announcer } from './announcer.js';
 import { Chosen } from './chosen.js';
 import { FirstBehind } from './first-behind.js';
@@ -50,6 +52,8 @@ export interface FleetOptions {
   readonly replica: ReplicaIdentity;
   readonly expected: readonly Expected[];
   readonly log: EngineLog;
+  readonly meter: EngineMeter;
+  readonly journalMeter: Pick<JournalMeter, 'ageOf'>;
 }
 
 /** Who runs what, in one namespace: this replica, its watchers, and what other replicas say of theirs. */
@@ -123,7 +127,10 @@ export class Fleet {
     else {
       validForMs = this.#renewal(watcher, acknowledgement);
       watcher.renew(now + validForMs);
-      if (isNews) this.#progressed();
+      if (isNews) {
+        this.#count(acknowledgement);
+        this.#progressed();
+      }
       watcher.tellWhatFollows();
     }
     const { version, tradingState } = replica;
@@ -143,6 +150,22 @@ export class Fleet {
     const members = this.#rollCall.members(chosen);
     const { version } = journal.replica;
     return { version, members, missing: chosen.missingFrom(members, expected) };
+  }
+
+  /** How many watchers of this replica are at what, and how many of those expected are nowhere, as was heard last. */
+  count(): Pick<NamespaceStats, 'watchers' | 'watchersLost' | 'missing'> {
+    const { expected, roster } = this.#options;
+    const here = { watchers: this.#rollCall.count(), watchersLost: roster.timesLost };
+    if (expected.length === 0) return { ...here, missing: [] };
+    const everybody = new Chosen({ components: [], instances: [] });
+    const missing = everybody.missingFrom(this.#rollCall.members(everybody), expected);
+    return {
+      ...here,
+      missing: expected.map(({ component }) => {
+        const lacking = missing.find((each) => each.component === component);
+        return { component, count: lacking === undefined ? 0 : lacking.expected - lacking.present };
+      }),
+    };
   }
 
   /**
@@ -206,6 +229,13 @@ export class Fleet {
     const { pending, pendingSequence: newest } = journal.replica;
     if (!watcher.isServed || (pending.length > 0 && pendingSequence < newest)) return 0;
     return Math.max(0, Math.min(lease.remainingMs, Math.floor(this.#announcer.promisedMs)));
+  }
+
+  /** How long it took until a watcher ran a change. */
+  #count({ version, rejection }: Acknowledgement): void {
+    const { namespace, journalMeter, meter } = this.#options;
+    const ms = version === undefined ? undefined : journalMeter.ageOf(version.revision);
+    if (ms !== undefined && rejection === undefined) meter.applied({ namespace, ms });
   }
 
   #changed(): void {

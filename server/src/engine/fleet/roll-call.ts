@@ -4,7 +4,7 @@ import type { Clock } from '../../clock.js';
 import type { Journal } from '../journal.js';
 import type { Lease } from '../lease.js';
 import type { StoreTime } from '../store-time.js';
-import type { Expected } from '../types.js';
+import type { Expected, WatcherCount } from '../types.js';
 import type { Chosen } from './chosen.js';
 import { Goal } from './goal.js';
 import type { LocalWatcher } from './local-watcher.js';
@@ -70,6 +70,20 @@ export class RollCall {
   get unknownUntil(): number {
     const { forgottenUntil } = this.#options.roster;
     return this.#others.hasKnowing ? forgottenUntil : Math.max(forgottenUntil, this.#strangersUntil);
+  }
+
+  /** How many watchers of this replica are at what, with those that were lost. */
+  count(): WatcherCount[] {
+    const counts = new Map<string, { component: string; state: MemberState; count: number }>();
+    for (const watcher of this.#watchers()) {
+      const { component } = watcher.info;
+      const state = this.#stateOf(watcher);
+      const key = `${state} ${component}`;
+      const known = counts.get(key);
+      if (known === undefined) counts.set(key, { component, state, count: 1 });
+      else known.count += 1;
+    }
+    return [...counts.values()];
   }
 
   /** @param isKnown Whether the others were asked. */

@@ -25,6 +25,7 @@ export class Roster {
   /** By component and instance, of each program the stream that it began last. */
   readonly #youngest = new Map<string, LocalWatcher>();
   #forgottenUntil = -Infinity;
+  #timesLost = 0;
   #listener: RosterListener | undefined;
 
   constructor({ clock, storeTime }: { clock: Clock; storeTime: StoreTime }) {
@@ -79,6 +80,11 @@ export class Roster {
     return this.#lost.values();
   }
 
+  /** How often a watcher vanished that may still have acted. */
+  get timesLost(): number {
+    return this.#timesLost;
+  }
+
   /** The youngest stream of a program that acknowledges and names itself. */
   youngest(key: string): LocalWatcher | undefined {
     return this.#youngest.get(key);
@@ -107,6 +113,7 @@ export class Roster {
 
   #lose(watcher: LocalWatcher): void {
     watcher.presence = 'lost';
+    this.#timesLost += 1;
     const key = watcher.info.instance === '' ? watcher.id : keyOf(watcher.info);
     const other = this.#lost.get(key);
     if (other !== undefined && other.leaseEndsAt > watcher.leaseEndsAt) return;

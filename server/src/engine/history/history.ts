@@ -44,6 +44,11 @@ export class History {
     this.#log = new LogReader(store, namespace);
   }
 
+  /** How many reads wait for others. */
+  get waiting(): number {
+    return this.#lane.waiting + this.#rollbacks.waiting;
+  }
+
   /**
    * Changes, newest first.
    * @throws PolicyError PAGE_TOKEN_INVALID, REVISION_COMPACTED, STORE_UNAVAILABLE, HISTORY_BUSY.

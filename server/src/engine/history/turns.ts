@@ -25,6 +25,11 @@ export class Lane {
     this.#free = places;
   }
 
+  /** How many wait in line. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   /** @throws PolicyError HISTORY_BUSY; the signal's reason where it aborted while the work was waiting. */
   async run<Result>(work: () => Promise<Result>, signal?: AbortSignal): Promise<Result> {
     if (this.#waiting.length >= MAX_WAITING) {

@@ -20,6 +20,8 @@ export interface WatcherContext {
   readonly messages: Messages;
   /** The hub's last tick, in monotonic milliseconds: what a message is dated with, so no clock is read for each. */
   readonly pulse: { readonly at: number };
+  /** A snapshot stands for changes that the reader was not sent. */
+  resynced(): void;
   /** The watcher has ended, by either side. */
   closed(watcher: HubWatcher): void;
 }
@@ -256,6 +258,7 @@ export class HubWatcher implements Watcher, StreamPosition {
   #sendSnapshot(resync: boolean, cause?: LoggedChange): void {
     const { messages, journal } = this.#context;
     const { replica } = journal;
+    if (resync) this.#context.resynced();
     const message = messages.snapshot(replica, this.filter, { previous: this.#sent, resync, cause });
     const { epoch, revision } = replica.head;
     this.onBring?.();

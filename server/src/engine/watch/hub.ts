@@ -47,6 +47,7 @@ export class WatchHub implements JournalListener {
   readonly #pulse = { at: 0 };
   readonly #ignoreAccess: () => void;
   #cancelTick: (() => void) | undefined;
+  #resyncs = 0;
   #closed = false;
 
   constructor(options: HubOptions) {
@@ -55,6 +56,9 @@ export class WatchHub implements JournalListener {
       ...options,
       messages: new Messages(options.lease),
       pulse: this.#pulse,
+      resynced: () => {
+        this.#resyncs += 1;
+      },
       closed: (watcher) => {
         this.#watchers.get(watcher)?.();
         this.#watchers.delete(watcher);
@@ -66,6 +70,11 @@ export class WatchHub implements JournalListener {
     this.#ignoreAccess = options.access.onChange(() => {
       this.#endRefused();
     });
+  }
+
+  /** How many snapshots were sent in place of changes. */
+  get resyncs(): number {
+    return this.#resyncs;
   }
 
   /** @throws PolicyError STORE_UNAVAILABLE, SHUTTING_DOWN, TOO_MANY_WATCHERS. */

@@ -1,5 +1,4 @@
 import schema from '../../domain/policy.schema.json' with { type: 'json' };
-import { PolicyError } from '../../errors.js';
 import type { Answer, HttpCall } from '../http-call.js';
 import type { HttpContext } from '../http-context.js';
 
