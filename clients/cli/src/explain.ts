@@ -9,9 +9,14 @@ export function explain(error: unknown): string[] {
   return [
     ...(error.violations.length > 0
       ? [`policyctl: refused (${reasonOf(error)})`, ...error.violations.map(violationLine)]
-      : [`policyctl: ${error.message} (${reasonOf(error)})`]),
+      : [`policyctl: ${messageOf(error)} (${reasonOf(error)})`]),
     ...(hint === undefined ? [] : [`  ${hint}`]),
   ];
+}
+
+/** Without what the transport adds and nobody can use. */
+export function messageOf({ message }: PolicyStoreError): string {
+  return message.replace(/\.? Resolution note: *$/, '');
 }
 
 /** `VERSION_MISMATCH`, or the status where there is no reason. */

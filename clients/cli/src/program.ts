@@ -3,11 +3,23 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 
 import { addCommonOptions } from './arguments.js';
+import { addAt } from './commands/at.js';
+import { addCompletion } from './commands/completion.js';
+import { addDiff } from './commands/diff.js';
+import { addFleet } from './commands/fleet.js';
 import { addGet } from './commands/get.js';
+import { addHistory } from './commands/history.js';
+import { addOverride } from './commands/override.js';
 import { addPatch } from './commands/patch.js';
 import { addPreset, addReset } from './commands/reset.js';
+import { addRestore } from './commands/restore.js';
 import { addRollback } from './commands/rollback.js';
+import { addStatus } from './commands/status.js';
+import { addTrip } from './commands/trip.js';
 import { addUpdate } from './commands/update.js';
+import { addValidate } from './commands/validate.js';
+import { addWait } from './commands/wait.js';
+import { addWatch } from './commands/watch.js';
 import { EXIT_CODES_HELP } from './exit-codes.js';
 import { type Terminal } from './output/terminal.js';
 
@@ -32,7 +44,10 @@ export function createProgram(terminal: Terminal): Command {
 }
 
 /** In the order of the help. */
-const COMMANDS = [addGet, addPatch, addUpdate, addReset, addPreset, addRollback];
+const COMMANDS = [
+  ...[addStatus, addGet, addWatch, addPatch, addUpdate, addReset, addPreset, addDiff, addValidate],
+  ...[addHistory, addAt, addRollback, addTrip, addOverride, addRestore, addFleet, addWait, addCompletion],
+];
 
 function readOwnVersion(): string {
   const path = new URL('../package.json', import.meta.url);

@@ -48,7 +48,7 @@ export function abandonment(call: Pick<ServerUnaryCall<unknown, unknown>, 'on'>)
 export type NamespaceFinder = Pick<Engine, 'namespace'>;
 
 /** What the calls of a server are made to. */
-export type Served = Pick<Engine, 'namespace' | 'permit'>;
+export type Served = Pick<Engine, 'namespace' | 'permit' | 'readable'>;
 
 /** @throws PolicyError PERMISSION_DENIED, NAMESPACE_UNKNOWN */
 export function namespaceOf(

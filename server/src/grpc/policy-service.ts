@@ -3,6 +3,8 @@ import {
   Freshness,
   type GetRequest,
   GlobalPolicy,
+  type ListNamespacesRequest,
+  type ListNamespacesResponse,
   type OverrideRequest,
   type PatchRequest,
   PolicyPatch,
@@ -21,6 +23,7 @@ import {
   type NamespaceFinder,
   namespaceOf,
   readable,
+  type Served,
   type ServiceContext,
   type Unary,
 } from './calls.js';
@@ -49,6 +52,7 @@ export interface PolicyService {
   override: Unary<OverrideRequest, WriteOutcome>;
   restore: Unary<RestoreRequest, WriteOutcome>;
   watch: (call: ServerWritableStream<WatchRequest | Unreadable, Buffer>) => void;
+  listNamespaces: Unary<ListNamespacesRequest, ListNamespacesResponse>;
 }
 
 export function createPolicyService(context: ServiceContext): PolicyService {
@@ -74,6 +78,7 @@ export function createPolicyService(context: ServiceContext): PolicyService {
       return { kind: 'restore', name: request.name };
     }),
     watch: watchHandler(engine, new CallEnds('Watch', context)),
+    listNamespaces: namespacesHandler(engine, new CallEnds('ListNamespaces', context)),
   };
 }
 
@@ -114,6 +119,20 @@ function writeHandler<Request extends Write>(
       return namespaceOf(engine, request, actor).write({ action, actor, ...conditions }, signal);
     };
     void ends.answer(call, callback, write());
+  };
+}
+
+function namespacesHandler(
+  engine: Pick<Served, 'readable'>,
+  ends: CallEnds,
+): PolicyService['listNamespaces'] {
+  return (call, callback) => {
+    const list = async (): Promise<ListNamespacesResponse> => {
+      const identity = await ends.identify(call);
+      readable(call.request);
+      return { namespaces: [...engine.readable(identity)] };
+    };
+    void ends.answer(call, callback, list());
   };
 }
 

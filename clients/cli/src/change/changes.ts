@@ -1,4 +1,11 @@
-import { type FieldChange, type Json, type JsonObject, type Policy } from '@policystore/client';
+import {
+  type FieldChange,
+  type Json,
+  type JsonObject,
+  type Override,
+  type OverridesChange,
+  type Policy,
+} from '@policystore/client';
 
 import { limitsJson, policyJson } from '../output/policy-json.js';
 import { type FieldKind, FIELD_KINDS } from '../patch/fields.js';
@@ -23,7 +30,7 @@ export function changesOf(before: Policy, after: Policy): ValueChange[] {
   return [
     ...compare('trading_state', 'scalar', from['trading_state'], to['trading_state']),
     ...changesOfBase(before, after),
-    ...compare('overrides', 'entries', limitsByName(before), limitsByName(after)),
+    ...compare('overrides', 'entries', limitsByName(before.overrides), limitsByName(after.overrides)),
   ];
 }
 
@@ -33,6 +40,11 @@ export function changesOfEntry(fields: readonly FieldChange[]): ValueChange[] {
     const kind = (FIELD_KINDS as Readonly<Record<string, FieldKind>>)[field] ?? 'scalar';
     return compare(field, kind, before, after);
   });
+}
+
+/** What a change did to the overrides that it touched. */
+export function changesOfOverrides({ before, after }: Readonly<OverridesChange>): ValueChange[] {
+  return compare('overrides', 'entries', limitsByName(before), limitsByName(after));
 }
 
 export function changesJson(changes: readonly ValueChange[]) {
@@ -89,7 +101,7 @@ function fieldsOf(policy: Policy): Record<string, Json> {
   return policyJson(policy) as Record<string, Json>;
 }
 
-function limitsByName({ overrides }: Policy): JsonObject {
+function limitsByName(overrides: readonly Override[]): JsonObject {
   return Object.fromEntries(overrides.map(({ name, limits }) => [name, limitsJson(limits) as JsonObject]));
 }
 
