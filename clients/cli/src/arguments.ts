@@ -59,9 +59,13 @@ export function addCommonOptions(command: Command): Command {
   return command
     .addOption(new Option('--addr <host:port,...>', 'servers; several with commas').helpGroup(COMMON))
     .addOption(new Option('-n, --namespace <name>', 'which policy').helpGroup(COMMON))
-    .addOption(new Option('--profile <name>', 'addresses, namespace, token and TLS by name').helpGroup(COMMON))
     .addOption(
-      new Option('-o, --output <format>', 'json and yaml are for programs').choices(FORMATS).helpGroup(COMMON),
+      new Option('--profile <name>', 'addresses, namespace, token and TLS by name').helpGroup(COMMON),
+    )
+    .addOption(
+      new Option('-o, --output <format>', 'json and yaml are for programs')
+        .choices(FORMATS)
+        .helpGroup(COMMON),
     )
     .addOption(
       new Option('--deadline <duration>', 'how long a call may take (5s)')

@@ -39,7 +39,8 @@ const HINTS: Readonly<Record<string, string>> = {
   OVERRIDE_LOOSENS: 'Restore it first (policyctl restore NAME), or give it another name.',
   STORE_UNAVAILABLE: 'The server is there and its store is not: see the log of the server.',
   UNAVAILABLE: 'Is the server running? --addr, a profile (--profile) or POLICY_ADDR say where it is.',
-  DEADLINE_EXCEEDED: 'Is the address right, and TLS on both sides or on neither? --deadline gives it more time.',
+  DEADLINE_EXCEEDED:
+    'Is the address right, and TLS on both sides or on neither? --deadline gives it more time.',
 };
 
 function hintFor(error: PolicyStoreError): string | undefined {

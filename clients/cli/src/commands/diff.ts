@@ -86,5 +86,7 @@ function show({ printer, terminal, target }: Session, { from, to, changes }: Com
   if (changes.length > 0 || printer.format !== 'table') {
     printer.print(data, () => changeLines(changes, terminal.palette).join('\n'));
   }
-  terminal.tell(`${target.namespace}: ${changes.length === 0 ? 'no difference from' : 'from'} ${from} to ${to}`);
+  terminal.tell(
+    `${target.namespace}: ${changes.length === 0 ? 'no difference from' : 'from'} ${from} to ${to}`,
+  );
 }

@@ -28,9 +28,17 @@ async function restore(session: Session, name: string, options: ChangeOptions): 
   const { client, terminal, printer, target } = session;
   const { version, changes } = await propose(session, name, options.expectVersion);
   const palette = options.dryRun === true ? terminal.palette : terminal.talkPalette;
-  const diff = changes.length === 0 ? '  nothing for executors: others hold it' : changeLines(changes, palette).join('\n');
+  const diff =
+    changes.length === 0
+      ? '  nothing for executors: others hold it'
+      : changeLines(changes, palette).join('\n');
   if (options.dryRun === true) {
-    const data = { namespace: target.namespace, version: formatVersion(version), changed: false, changes: changesJson(changes) };
+    const data = {
+      namespace: target.namespace,
+      version: formatVersion(version),
+      changed: false,
+      changes: changesJson(changes),
+    };
     printer.print(data, () => diff);
     terminal.tell('dry run: nothing was changed');
     return;

@@ -21,7 +21,10 @@ export function addTrip(program: Command, terminal: Terminal): void {
     .option('--reason <text>', 'why', BY_HAND)
     .option('--all-namespaces', 'in every namespace that the servers have')
     .option('--wait <duration>', 'how long to wait until everybody has stopped', readDuration, WAIT_MS)
-    .addHelpText('after', '\nIt ends with `policyctl restore`. Nobody has to be asked, and nothing else undoes it.');
+    .addHelpText(
+      'after',
+      '\nIt ends with `policyctl restore`. Nobody has to be asked, and nothing else undoes it.',
+    );
   addCommonOptions(command).action(async ({ reason, allNamespaces = false, wait }: Options) => {
     await withSession(terminal, command, (session) =>
       stopEverywhere(session, { input: { reason }, waitMs: wait }, { allNamespaces }),

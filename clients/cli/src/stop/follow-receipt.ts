@@ -1,4 +1,10 @@
-import { MemberState, type PolicyClient, PolicyStoreError, type Receipt, type Version } from '@policystore/client';
+import {
+  MemberState,
+  type PolicyClient,
+  PolicyStoreError,
+  type Receipt,
+  type Version,
+} from '@policystore/client';
 
 import { serverCount, tally } from '../output/receipt.js';
 

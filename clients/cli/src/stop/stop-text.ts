@@ -8,7 +8,8 @@ import { outcomeJson, type Stop } from './stop.js';
 /** `197 of 200 stopped in 38 ms; exec-7 rejected (no broker); exec-9 silent, safe in 8.1 s` */
 export function reachedText({ namespace }: Stop, { receipt, ms, error }: Reached, palette: Palette): string {
   const where = palette.strong(namespace);
-  if (!receipt) return `${where}: ${palette.warn(`in force; no receipt: ${error?.message ?? 'no server gave one'}`)}`;
+  if (!receipt)
+    return `${where}: ${palette.warn(`in force; no receipt: ${error?.message ?? 'no server gave one'}`)}`;
   const { applied, of } = tally(receipt);
   const servers = count(serverCount(receipt), 'server');
   const took = durationText(ms);
