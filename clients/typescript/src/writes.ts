@@ -97,16 +97,16 @@ export class Writes {
     };
     const waitApplied = options.waitApplied ?? input.waitApplied;
     checkWaitFor(waitApplied);
-    const start: StartCall<OverrideResponse> = (channel, ...call) => channel.policy.override(request, ...call);
+    const start: StartCall<OverrideResponse> = (channel, ...call) =>
+      channel.policy.override(request, ...call);
     if (validateOnly) {
       const response = await calls.anywhere(options, calls.deadline(options), 'read', start);
       return readTrial(response, session.see(response.version));
     }
-    const answers = await calls.everywhere<OverrideResponse, TakenOverride>(
-      options,
-      start,
-      (response) => ({ response, version: session.see(response.version, response.override?.pending) }),
-    );
+    const answers = await calls.everywhere<OverrideResponse, TakenOverride>(options, start, (response) => ({
+      response,
+      version: session.see(response.version, response.override?.pending),
+    }));
     const result = readOutcomes(answers);
     const outcome = result.pending ? 'pending' : 'committed';
     const took = result.addresses.filter((each) => each.outcome === outcome).map(({ address }) => address);

@@ -57,6 +57,6 @@ function linesOf(value: Json | undefined): string {
   if (typeof value !== 'object') return valueText(value);
   if (Array.isArray(value)) return (value as readonly Json[]).map(valueText).join('\n');
   return Object.entries(value)
-    .map(([key, each]) => `${valueText(key)}\t${valueText(each as Json)}`)
+    .map(([key, each]) => `${valueText(key)}\t${valueText(each)}`)
     .join('\n');
 }

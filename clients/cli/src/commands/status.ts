@@ -65,7 +65,7 @@ async function status(session: Session): Promise<void> {
   printer.print(data, () => statusText(session, looks, best, replicas));
   const failure = looks.find(({ error }) => error)?.error;
   if (!best && failure) throw failure;
-  if (best && best.validForMs === 0) {
+  if (best?.validForMs === 0) {
     terminal.tell(terminal.talkPalette.bad('no lease: the server cannot vouch for it, entries are denied'));
   }
 }

@@ -14,7 +14,7 @@ import { changesJson, changesOf, type ValueChange } from '../change/changes.js';
 import { changeLines, changesInline } from '../output/change-lines.js';
 import { overrideJson, policyJson } from '../output/policy-json.js';
 import { type Terminal } from '../output/terminal.js';
-import { plain, timeText } from '../output/text.js';
+import { nameOf, plain, timeText } from '../output/text.js';
 import { readFieldName } from '../patch/fields.js';
 import { type Session, withSession } from '../session.js';
 
@@ -87,7 +87,7 @@ function eventJson(
     overrides: overrides.map(overrideJson),
     cause: cause
       ? {
-          kind: ChangeKind[cause.kind],
+          kind: nameOf(ChangeKind, cause.kind),
           actor: cause.actor,
           reason: cause.reason,
           commit_time: cause.commitTime?.toISOString() ?? null,
@@ -112,7 +112,7 @@ function eventText(
 ): string {
   const { palette } = terminal;
   const at = `${timeText(cause?.commitTime)}  ${palette.strong(`${target.namespace} ${formatVersion(version)}`)}`;
-  const who = cause ? `${ChangeKind[cause.kind]} by ${plain(cause.actor)}` : 'no cause is known';
+  const who = cause ? `${nameOf(ChangeKind, cause.kind)} by ${plain(cause.actor)}` : 'no cause is known';
   const why = cause && cause.reason !== '' ? ` (${plain(cause.reason)})` : '';
   if (!previous) return `${at}  ${TradingState[tradingState]}, last changed: ${who}${why}`;
   const skipped = kind === 'snapshot' && resync ? ' changes were skipped,' : '';

@@ -4,14 +4,14 @@ import { changesJson, changesOfEntry, changesOfOverrides } from '../change/chang
 import { changeLines } from './change-lines.js';
 import { type Palette } from './palette.js';
 import { overrideJson } from './policy-json.js';
-import { plain, timeText } from './text.js';
+import { nameOf, plain, timeText } from './text.js';
 
 export function entryJson(entry: HistoryEntry) {
   const { version, commitTime, kind, actor, actorVerified, reason, fields, overrides, rollbackTo } = entry;
   return {
     version: formatVersion(version),
     commit_time: commitTime.toISOString(),
-    kind: ChangeKind[kind],
+    kind: nameOf(ChangeKind, kind),
     actor,
     actor_verified: actorVerified,
     reason,
@@ -32,8 +32,8 @@ export function entryText(entry: HistoryEntry, palette: Palette): string {
   const { version, commitTime, kind, actor, actorVerified, reason, fields, overrides, rollbackTo } = entry;
   const who = plain(actor) + (actorVerified ? '' : ' (unverified)');
   const what = rollbackTo
-    ? `${String(ChangeKind[kind])} to ${formatVersion(rollbackTo)}`
-    : (ChangeKind[kind] ?? 'UNKNOWN');
+    ? `${nameOf(ChangeKind, kind)} to ${formatVersion(rollbackTo)}`
+    : nameOf(ChangeKind, kind);
   const why = reason === '' ? '' : `: ${plain(reason)}`;
   const changes = [...changesOfEntry(fields), ...(overrides ? changesOfOverrides(overrides) : [])];
   return [

@@ -1,27 +1,31 @@
 import { styleText } from 'node:util';
 
+type Style = (text: string) => string;
+
 /** How things look on one stream. */
 export interface Palette {
   /** What was there and goes. */
-  before(text: string): string;
+  readonly before: Style;
   /** What comes. */
-  after(text: string): string;
-  good(text: string): string;
-  warn(text: string): string;
-  bad(text: string): string;
-  strong(text: string): string;
-  dim(text: string): string;
+  readonly after: Style;
+  readonly good: Style;
+  readonly warn: Style;
+  readonly bad: Style;
+  readonly strong: Style;
+  readonly dim: Style;
 }
 
-type Style = Parameters<typeof styleText>[0];
+type Format = Parameters<typeof styleText>[0];
 
 /** Colours, where they are seen: on a terminal, unless NO_COLOR says no (no-color.org). */
 export function paletteFor(stream: { readonly isTTY?: boolean | undefined }): Palette {
   const isColoured =
     stream.isTTY === true && (process.env['NO_COLOR'] ?? '') === '' && process.env['TERM'] !== 'dumb';
-  const style = (format: Style) => (text: string) =>
-    // Whether to colour is decided here, by the stream that it goes to.
-    isColoured ? styleText(format, text, { validateStream: false }) : text;
+  const style =
+    (format: Format): Style =>
+    (text) =>
+      // Whether to colour is decided here, by the stream that it goes to.
+      isColoured ? styleText(format, text, { validateStream: false }) : text;
   return {
     before: style('red'),
     after: style('green'),

@@ -4,7 +4,7 @@ import { type PolicyPatch, RiskMode } from '@policystore/client';
 export function patchJson(patch: PolicyPatch): Record<string, unknown> {
   const { maxRiskPerTrade, maxPositions, globalMinConfidence } = patch;
   return {
-    ...(patch.riskMode > 0 && { risk_mode: RiskMode[patch.riskMode] }),
+    ...(patch.riskMode !== RiskMode.UNSPECIFIED && { risk_mode: RiskMode[patch.riskMode] }),
     ...(patch.allowedStrategies && { allowed_strategies: listJson(patch.allowedStrategies) }),
     ...(patch.allowedSymbols && { allowed_symbols: listJson(patch.allowedSymbols) }),
     ...(maxRiskPerTrade !== undefined && { max_risk_per_trade: maxRiskPerTrade }),

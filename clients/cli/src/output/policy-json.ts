@@ -36,8 +36,10 @@ export function limitsJson(limits: Override['limits']): Record<string, unknown> 
   if (!limits) return {};
   const { maxRiskPerTrade, maxPositions, globalMinConfidence } = limits;
   return {
-    ...(limits.tradingState > 0 && { trading_state: TradingState[limits.tradingState] }),
-    ...(limits.riskMode > 0 && { risk_mode: RiskMode[limits.riskMode] }),
+    ...(limits.tradingState !== TradingState.UNSPECIFIED && {
+      trading_state: TradingState[limits.tradingState],
+    }),
+    ...(limits.riskMode !== RiskMode.UNSPECIFIED && { risk_mode: RiskMode[limits.riskMode] }),
     ...(maxRiskPerTrade !== undefined && { max_risk_per_trade: maxRiskPerTrade }),
     ...(maxPositions !== undefined && { max_positions: maxPositions }),
     ...(globalMinConfidence !== undefined && { global_min_confidence: globalMinConfidence }),

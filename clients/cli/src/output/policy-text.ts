@@ -50,7 +50,7 @@ function cellText(value: Json | undefined): string {
   if (typeof value !== 'object') return valueText(value);
   const items = Array.isArray(value)
     ? (value as readonly Json[]).map(valueText)
-    : Object.entries(value).map(([key, each]) => `${plain(key)} ${valueText(each as Json)}`);
+    : Object.entries(value).map(([key, each]) => `${plain(key)} ${valueText(each)}`);
   if (items.length === 0) return '(empty)';
   const more = items.length - MOST_SHOWN;
   return items.slice(0, MOST_SHOWN).join(', ') + (more > 0 ? `, and ${more} more` : '');

@@ -10,7 +10,7 @@ import {
 import { type Palette } from './palette.js';
 import { table } from './table.js';
 import { type Terminal } from './terminal.js';
-import { count, durationText, plain } from './text.js';
+import { count, durationText, nameOf, plain } from './text.js';
 
 const REPLICA = 'replica';
 
@@ -42,7 +42,7 @@ export function receiptJson(receipt: Receipt) {
 
 /** `SILENT`: it follows the policy and does not acknowledge. */
 export function stateName(state: MemberState): string {
-  return state === MemberState.UNSPECIFIED ? 'SILENT' : (MemberState[state] ?? 'UNKNOWN');
+  return state === MemberState.UNSPECIFIED ? 'SILENT' : nameOf(MemberState, state);
 }
 
 export function stateText(state: MemberState, palette: Palette): string {

@@ -5,6 +5,11 @@ export function plain(text: string): string {
   return text.replaceAll(/\p{Cc}/gu, '\u{fffd}');
 }
 
+/** The name of an enum's value; a newer server may have more. */
+export function nameOf(names: Readonly<Record<number, string>>, value: number): string {
+  return names[value] ?? 'UNKNOWN';
+}
+
 /** A value as people read it: a text without quotes, all else as JSON. */
 export function valueText(value: Json): string {
   return plain(typeof value === 'string' ? value : JSON.stringify(value));

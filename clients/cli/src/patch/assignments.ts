@@ -2,7 +2,7 @@ import { type JsonObject, type LimitsInput, type PatchInput } from '@policystore
 import { parse } from 'yaml';
 
 import { UsageError } from '../usage-error.js';
-import { camelCase, FIELD_KINDS, oneOf, readFieldName } from './fields.js';
+import { camelCase, oneOf, readFieldName } from './fields.js';
 import { readBoolean, readNumber, readRiskMode, readTradingState, splitNames } from './values.js';
 
 const FORM =

@@ -33,8 +33,10 @@ export function oneOf<N extends string>(what: string, name: string, known: reado
   const found = known.find((each) => each === name);
   if (found !== undefined) return found;
   const near = nearest(name, known);
-  const hint = near === undefined ? '' : `; did you mean ${near}?`;
-  throw new UsageError(`there is no ${what} ${JSON.stringify(name)}${hint} It is one of ${known.join(', ')}`);
+  const hint = near === undefined ? '' : ` did you mean ${near}?`;
+  throw new UsageError(
+    `there is no ${what} ${JSON.stringify(name)};${hint} it is one of ${known.join(', ')}`,
+  );
 }
 
 /** The spelling of the client: `maxPositions`. */

@@ -67,5 +67,5 @@ function readMember<M>(field: string, value: unknown, members: Readonly<Record<s
 }
 
 function shown(value: unknown): string {
-  return JSON.stringify(value) ?? 'nothing';
+  return value === undefined ? 'nothing' : JSON.stringify(value);
 }

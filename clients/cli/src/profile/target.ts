@@ -23,7 +23,7 @@ const DEFAULT_ADDRESS = '127.0.0.1:50051';
  */
 export function readTarget({ addr, namespace, profile: name, deadline }: TargetOptions): Target {
   const profile = name === undefined ? undefined : readProfile(name);
-  const addresses = addr ?? profile?.addresses ?? (variable('POLICY_ADDR') || DEFAULT_ADDRESS);
+  const addresses = addr ?? profile?.addresses ?? variable('POLICY_ADDR') ?? DEFAULT_ADDRESS;
   return {
     addresses: typeof addresses === 'string' ? splitNames(addresses) : addresses,
     namespace: namespace ?? (profile ? profile.namespace : variable('POLICY_NAMESPACE')) ?? 'default',
