@@ -76,7 +76,7 @@ describe('policyctl reads', () => {
     expect(await versions('--field', 'max_positions', '--kind', 'patch')).to.deep.equal([
       'PATCH max_positions',
     ]);
-    expect(await versions('--kind', 'override,create')).to.deep.equal(['OVERRIDE', 'CREATE']);
+    expect(await versions('--kind', 'override,update')).to.deep.equal(['OVERRIDE']);
     expect(await versions('--actor', 'nobody')).to.deep.equal([]);
     expect(await versions('--limit', '1', '--since', '1h')).to.deep.equal(['OVERRIDE']);
     expect(await versions('--until', '2020-01-01T00:00:00Z')).to.deep.equal([]);

@@ -35,7 +35,7 @@ describe('policyctl stops trading and gives it back', () => {
     const { code, stdout, stderr } = await world.run(['trip', '--reason', 'drawdown 4 %', ...PATIENT]);
 
     expect(code, stderr).to.equal(0);
-    expect(stdout).to.match(/^default: 2 of 2 stopped in \d+ ms \(1 server\)\n$/);
+    expect(stdout).to.match(/^default: 2 of 2 stopped in [\d.]+ m?s \(1 server\)\n$/);
     expect(stderr).to.include(`default at ${world.server.address}: committed`);
     expect(one.current.tradingState).to.equal(TradingState.REDUCE_ONLY);
     expect((await world.client.get()).policy.overrides[0]).to.include({ reason: 'drawdown 4 %' });
@@ -57,7 +57,7 @@ describe('policyctl stops trading and gives it back', () => {
 
     expect(code).to.equal(6);
     const line =
-      /^default: 1 of 3 stopped in \d+ ms \(1 server\); exec-7 rejected \(no broker\), safe in [\d.]+ s; exec-9 silent, safe in [\d.]+ s\n$/;
+      /^default: 1 of 3 stopped in [\d.]+ m?s \(1 server\); exec-7 rejected \(no broker\), safe in [\d.]+ s; exec-9 silent, safe in [\d.]+ s\n$/;
     expect(stdout).to.match(line);
     const { stops } = JSON.parse(
       (await world.run(['trip', '--reason', 'again', '--wait', '100ms', '-o', 'json'])).stdout,
