@@ -118,7 +118,7 @@ describe('policyctl reads', () => {
     await world.client.override({ reason: 'drawdown' });
     const both = await world.run(['status', '--addr', `${world.server.address},${away}`]);
     expect(both.code).to.equal(0);
-    expect(both.stdout).to.include(`${away}`).and.to.include('REDUCE_ONLY').and.to.include('drawdown');
+    expect(both.stdout).to.include(away).and.to.include('REDUCE_ONLY').and.to.include('drawdown');
     expect(await world.json(['status'])).to.deep.include({ reachable: true, risk_mode: 'DEFENSIVE' });
     const none = await world.run(['status', '--addr', away, '--deadline', '300ms', '-o', 'json']);
     expect(none.code).to.equal(5);

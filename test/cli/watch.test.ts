@@ -1,3 +1,4 @@
+import { TradingState } from '@policystore/client';
 import { expect } from 'chai';
 
 import { startPolicyctl } from '../support/policyctl.js';
@@ -31,7 +32,11 @@ describe('policyctl watch', () => {
     await until(async () => watching.stdout.includes('\n'));
     await world.client.patch({ allowedSymbols: ['A'] });
     await world.client.patch({ maxPositions: 9 });
-    await world.client.override({ name: 'halt', limits: { tradingState: 1 }, reason: 'prices' });
+    await world.client.override({
+      name: 'halt',
+      limits: { tradingState: TradingState.HALTED },
+      reason: 'prices',
+    });
     await until(async () => watching.stdout.includes('HALTED'));
     watching.kill('SIGINT');
 

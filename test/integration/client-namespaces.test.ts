@@ -34,18 +34,18 @@ describe('PolicyClient.namespaces', () => {
     const secured = await secure(folder.path);
     const ranker = '{ roles: [{ role: opportunity_ranker, namespaces: [paper] }] }';
     replaceFile(secured.files.access, `identities: { ranker: ${ranker}, anna: { roles: [operator] } }\n`);
+    const [anna, desk, stranger] = ['anna', 'ranker', 'stranger'].map((name) => secured.issue(name));
     const flags = ['--namespaces', 'default,paper'];
     const { address } = keep(await secured.start({ flags }), (server) => server.close());
-    const namesFor = (name: string): Promise<readonly string[]> => {
-      const token = secured.issue(name);
+    const namesFor = (token: string | undefined): Promise<readonly string[]> => {
       const tls = { ca: secured.authority.cert };
       const client = keep(new PolicyClient({ addresses: address, token, tls }), (it) => it.close());
       return client.namespaces();
     };
 
-    expect(await namesFor('anna')).to.deep.equal(['default', 'paper']);
-    expect(await namesFor('ranker')).to.deep.equal(['paper']);
-    expect(await namesFor('stranger')).to.deep.equal([]);
+    expect(await namesFor(anna)).to.deep.equal(['default', 'paper']);
+    expect(await namesFor(desk)).to.deep.equal(['paper']);
+    expect(await namesFor(stranger)).to.deep.equal([]);
   });
 
   it('says so where no server answers', async () => {
