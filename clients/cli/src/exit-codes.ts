@@ -21,7 +21,7 @@ Exit codes:
   3  conflict: somebody else changed it meanwhile
   4  denied: no identity, or no right
   5  unavailable: no server answered, or it or its store could not do it now
-  6  done, and not applied everywhere (trip, wait, --wait)
+  6  done, and not applied everywhere, or not stored yet (trip, override, wait, --wait)
 130  interrupted by Ctrl-C`;
 
 const BY_STATUS: Partial<Record<StatusName, number>> = {

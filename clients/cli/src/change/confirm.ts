@@ -12,11 +12,10 @@ export async function confirm(question: string): Promise<boolean> {
       'this loosens the policy, and stdin is no terminal to ask at: look at the diff, then give --yes',
     );
   }
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false });
   try {
     const answer = await new Promise<string>((resolve) => {
       lines.once('close', () => resolve(''));
-      lines.once('SIGINT', () => resolve(''));
       lines.question(`${question} [y/N] `, resolve);
     });
     return /^y(es)?$/i.test(answer.trim());

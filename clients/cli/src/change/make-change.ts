@@ -53,7 +53,7 @@ export async function makeChange(session: Session, write: Write, options: Change
     }
     if (attempt === 1) tellChanges(session, proposal);
     const mustAsk = proposal.loosens && options.yes !== true;
-    if (mustAsk && !(await confirm(`Change ${session.target.namespace} so?`))) {
+    if (mustAsk && !(await confirm(`Make this change to ${session.target.namespace}?`))) {
       throw new Error('not confirmed: nothing was changed');
     }
     try {

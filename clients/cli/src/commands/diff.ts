@@ -83,7 +83,7 @@ async function compareFile({ client }: Session, file: string): Promise<Compariso
 
 function show({ printer, terminal, target }: Session, { from, to, changes }: Comparison): void {
   const data = { namespace: target.namespace, from, to, changes: changesJson(changes) };
-  if (changes.length > 0 || printer.format !== 'table') {
+  if (changes.length > 0 || !printer.isForPeople) {
     printer.print(data, () => changeLines(changes, terminal.palette).join('\n'));
   }
   terminal.tell(

@@ -34,7 +34,7 @@ async function get(session: Session, fields: readonly string[], isBase: boolean)
     view: View[view],
     policy: shown,
   };
-  if (printer.format !== 'table' || fields.length > 0) {
+  if (!printer.isForPeople || fields.length > 0) {
     printer.print(data, () =>
       fields
         .map((name) => (fields.length === 1 ? linesOf(all[name]) : `${name}\t${linesOf(all[name])}`))

@@ -48,12 +48,11 @@ async function history(
   const entries: HistoryEntry[] = [];
   for await (const entry of client.history({ ...query, pageSize: Math.min(limit, 500) })) {
     entries.push(entry);
-    if (printer.format === 'table') terminal.print(entryText(entry, terminal.palette));
+    if (printer.isForPeople) terminal.print(entryText(entry, terminal.palette));
     if (entries.length === limit || terminal.closed.aborted) break;
   }
-  if (printer.format !== 'table') {
-    printer.print({ namespace: target.namespace, changes: entries.map(entryJson) }, () => '');
-  } else if (entries.length === 0) terminal.tell('no change is kept that fits');
+  printer.printData({ namespace: target.namespace, changes: entries.map(entryJson) });
+  if (entries.length === 0) terminal.tell('no change is kept that fits');
   const last = entries.at(-1);
   if (entries.length === limit && last) {
     terminal.tell(`the newest ${limit}, down to ${formatVersion(last.version)}: --limit shows more`);

@@ -17,11 +17,20 @@ export class Printer {
     this.format = format;
   }
 
+  get isForPeople(): boolean {
+    return this.format === 'table';
+  }
+
   /** @param forPeople Makes the text of the format `table`. */
   print(data: unknown, forPeople: () => string): void {
+    if (this.isForPeople) this.#terminal.print(forPeople());
+    else this.printData(data);
+  }
+
+  /** What people have seen already, in pieces. Nothing in the format `table`. */
+  printData(data: unknown): void {
     if (this.format === 'json') this.#terminal.print(JSON.stringify(data, undefined, 2));
     else if (this.format === 'yaml') this.#terminal.print(toYaml(data));
-    else this.#terminal.print(forPeople());
   }
 
   /** One of several: a line in JSON, a document in YAML. */

@@ -101,9 +101,8 @@ export function openPoints({ outstanding, missing, unknownSafeInMs }: Receipt): 
 export function receiptLines(receipt: Receipt, palette: Palette): string[] {
   const { applied, of } = tally(receipt);
   const servers = count(serverCount(receipt), 'server');
-  const programs =
-    of === 0 ? 'no program is connected that could say so' : `${applied} of ${count(of, 'program')}`;
-  const summary = `applied by ${servers}; ${programs}`;
+  const programs = of === 0 ? 'no program that could say so' : `${applied} of ${count(of, 'program')}`;
+  const summary = `applied by ${servers} and ${programs}`;
   return [receipt.appliedEverywhere ? palette.good(summary) : palette.warn(summary)];
 }
 

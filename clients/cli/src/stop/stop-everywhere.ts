@@ -22,7 +22,7 @@ export async function stopEverywhere(
       terminal.tell(`${namespace} at ${address}: ${color(outcome)} after ${durationText(ms)}${why}`);
     },
     reached(stop, reached) {
-      if (printer.format === 'table') terminal.print(reachedText(stop, reached, terminal.palette));
+      if (printer.isForPeople) terminal.print(reachedText(stop, reached, terminal.palette));
     },
   };
   const stops = new Map<string, Stop>();
@@ -43,9 +43,7 @@ export async function stopEverywhere(
   const results = await Promise.all(
     [...stops.values()].map(async (stop) => ({ stop, reached: await stop.reached() })),
   );
-  if (printer.format !== 'table') {
-    printer.print({ stops: results.map(({ stop, reached }) => stopJson(stop, reached)) }, () => '');
-  }
+  printer.printData({ stops: results.map(({ stop, reached }) => stopJson(stop, reached)) });
   for (const { stop, reached } of results) {
     if (stop.isPending) {
       terminal.tell(
@@ -80,8 +78,7 @@ async function namespacesAt(
 
 function exitCodeFor(stop: Stop, appliedEverywhere = false): number {
   if (stop.failure) return exitCodeOf(stop.failure);
-  const isPartial = stop.isPending && stop.outcomes.some(({ outcome }) => outcome === 'failed');
-  return appliedEverywhere && !isPartial ? ExitCode.OK : ExitCode.NOT_APPLIED;
+  return appliedEverywhere && !stop.isPending ? ExitCode.OK : ExitCode.NOT_APPLIED;
 }
 
 /** What failed counts more than what did not reach everybody. */

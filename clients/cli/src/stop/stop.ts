@@ -9,7 +9,7 @@ import {
 } from '@policystore/client';
 
 import { type Target } from '../profile/target.js';
-import { followReceipt, type Reached } from './follow-receipt.js';
+import { followReceipt, type Reached, type Taken } from './follow-receipt.js';
 
 /** Once one address has taken it, the others have this long. */
 const OTHERS_MS = 2000;
@@ -50,7 +50,8 @@ export class Stop {
   readonly #events: StopEvents;
   readonly #startedAt = performance.now();
   readonly #others = new AbortController();
-  #reached: Promise<Reached> | undefined;
+  #following: Promise<Reached> | undefined;
+  #reached: Reached | undefined;
 
   constructor(namespace: string, target: Target, plan: StopPlan, events: StopEvents) {
     this.namespace = namespace;
@@ -67,12 +68,13 @@ export class Stop {
       namespace: this.namespace,
     });
     try {
-      const { version, pending } = await client.override(this.#plan.input, {
+      const { version, pending, override } = await client.override(this.#plan.input, {
         requestId: this.#requestId,
         signal: this.#others.signal,
       });
       this.#note({ address, outcome: pending ? 'pending' : 'committed', version, error: undefined });
-      this.#reached ??= this.#follow(address, version);
+      const name = override?.name ?? this.#plan.input.name ?? '';
+      this.#following ??= this.#follow(address, { name, version, isPending: pending });
     } catch (error) {
       if (!(error instanceof PolicyStoreError)) throw error;
       this.#note({ address, outcome: 'failed', version: undefined, error });
@@ -83,12 +85,14 @@ export class Stop {
 
   /** Who has stopped. Unset where no address took it. */
   async reached(): Promise<Reached | undefined> {
+    this.#reached = await this.#following;
     return this.#reached;
   }
 
-  /** It is in no store: it ends with the servers that took it. */
+  /** It is in no store, also by the end of the receipt: it ends with the servers that took it. */
   get isPending(): boolean {
-    return this.#took.length > 0 && this.#took.every(({ outcome }) => outcome === 'pending');
+    const isCommitted = this.#took.some(({ outcome }) => outcome === 'committed');
+    return this.#took.length > 0 && !isCommitted && this.#reached?.isPending !== false;
   }
 
   /** Why no address took it. Unset: one did. */
@@ -119,10 +123,10 @@ export class Stop {
     }, OTHERS_MS).unref();
   }
 
-  async #follow(address: string, version: Version): Promise<Reached> {
+  async #follow(address: string, taken: Taken): Promise<Reached> {
     const client = new PolicyClient({ ...this.#target, addresses: [address], namespace: this.namespace });
     try {
-      const reached = await followReceipt(client, version, this.#startedAt, this.#plan.waitMs);
+      const reached = await followReceipt(client, taken, this.#startedAt, this.#plan.waitMs);
       this.#events.reached(this, reached);
       return reached;
     } finally {
