@@ -90,7 +90,7 @@ describe('policyctl trip, over two replicas on Redis', function () {
     const { code, stdout, stderr } = await run('trip', '--wait', '1s');
 
     expect(code, stderr).to.equal(6);
-    expect(stdout).to.match(new RegExp(`^${namespace}: `));
+    expect(stdout).to.match(new RegExp(`^${namespace}: 3 of 3 stopped in [\\d.]+ m?s \\(2 servers\\)\n$`));
     for (const address of addresses) expect(stderr).to.include(`at ${address}: pending`);
     expect(stderr).to.include('in no store');
     await near.find(({ denials }) => denials.includes('TRADING_REDUCE_ONLY'));

@@ -48,7 +48,7 @@ export async function stopEverywhere(
     if (stop.isPending) {
       terminal.tell(
         `${stop.namespace}: pending: in force on the servers that took it and in no store; it ends with them. ` +
-          'Repeat it when the store is back, or at the servers that failed.',
+          'Repeat it at servers that failed.',
       );
     }
     if (stop.failure) for (const line of explain(stop.failure)) terminal.tell(`${stop.namespace}: ${line}`);

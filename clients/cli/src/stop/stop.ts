@@ -10,6 +10,7 @@ import {
 
 import { type Target } from '../profile/target.js';
 import { followReceipt, type Reached, type Taken } from './follow-receipt.js';
+import { mergeReceipts } from './merge-receipts.js';
 
 /** Once one address has taken it, the others have this long. */
 const OTHERS_MS = 2000;
@@ -50,7 +51,7 @@ export class Stop {
   readonly #events: StopEvents;
   readonly #startedAt = performance.now();
   readonly #others = new AbortController();
-  #following: Promise<Reached> | undefined;
+  readonly #following: Promise<Reached>[] = [];
   #reached: Reached | undefined;
 
   constructor(namespace: string, target: Target, plan: StopPlan, events: StopEvents) {
@@ -74,7 +75,9 @@ export class Stop {
       });
       this.#note({ address, outcome: pending ? 'pending' : 'committed', version, error: undefined });
       const name = override?.name ?? this.#plan.input.name ?? '';
-      this.#following ??= this.#follow(address, { name, version, isPending: pending });
+      // The first that has it in the store knows of everybody; who holds it pending only of its own watchers.
+      if (this.#following.length === 0 || pending)
+        this.#following.push(this.#follow(address, { name, version, isPending: pending }));
     } catch (error) {
       if (!(error instanceof PolicyStoreError)) throw error;
       this.#note({ address, outcome: 'failed', version: undefined, error });
@@ -83,9 +86,13 @@ export class Stop {
     }
   }
 
-  /** Who has stopped. Unset where no address took it. */
+  /** Who has stopped, once all addresses have answered. Unset where none took it. */
   async reached(): Promise<Reached | undefined> {
-    this.#reached = await this.#following;
+    const all = await Promise.all(this.#following);
+    if (!this.#reached && all[0]) {
+      const receipt = mergeReceipts(all.flatMap((each) => (each.receipt ? [each.receipt] : [])));
+      this.#tell({ ...all[0], receipt, ms: Math.max(...all.map(({ ms }) => ms)) });
+    }
     return this.#reached;
   }
 
@@ -127,11 +134,18 @@ export class Stop {
     const client = new PolicyClient({ ...this.#target, addresses: [address], namespace: this.namespace });
     try {
       const reached = await followReceipt(client, taken, this.#startedAt, this.#plan.waitMs);
-      this.#events.reached(this, reached);
+      if (!reached.isPending) this.#tell(reached);
       return reached;
     } finally {
       client.close();
     }
+  }
+
+  /** Once. */
+  #tell(reached: Reached): void {
+    if (this.#reached) return;
+    this.#reached = reached;
+    this.#events.reached(this, reached);
   }
 }
 
