@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 
 import { systemClock } from './clock.js';
 import { BadSettings, type Config } from './config/config.js';
-import { admitted, permit } from './engine/access/admit.js';
+import { admitted, permit, readable } from './engine/access/admit.js';
 import { createEngine } from './engine/engine.js';
 import type { EngineLog } from './engine/engine-log.js';
 import type { Engine } from './engine/types.js';
@@ -67,6 +67,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     permit(identity, right) {
       permit(access, identity, right);
     },
+    readable: (identity) => readable(config.namespaces, access, identity),
     namespace(name, identity, right) {
       if (engine !== undefined) return engine.namespace(name, identity, right);
       admitted(unserved, access, { name, identity, right });

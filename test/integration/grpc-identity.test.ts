@@ -76,6 +76,7 @@ describe('identity over gRPC with TLS', () => {
         Get: get(server.client),
         Patch: ask(server.client, methods.patch, patch),
         Watch: watch(server.client).next(),
+        ListNamespaces: ask(server.client, methods.listNamespaces, {}),
         ListChanges: ask(server.client, history.listChanges, ListChangesRequest.create()),
         ListWatchers: ask(server.client, fleet.listWatchers, ListWatchersRequest.create()),
       };

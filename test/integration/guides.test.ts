@@ -62,7 +62,7 @@ describe('the guides', () => {
     return runNode(['--import=tsx', name], settings, directory.path);
   }
 
-  for (const page of ['docs/migration.md', 'docs/best-practices.md']) {
+  for (const page of ['docs/migration.md', 'docs/best-practices.md', 'docs/quick-reference-developers.md']) {
     it(`compile: ${page}`, async () => {
       const files = filesOf(page);
       const parts = snippetsOf(page, 'ts').filter((snippet) => ![...files.values()].includes(snippet));

@@ -36,6 +36,7 @@ import {
   type GetResponse,
   type GetRevisionResponse,
   type ListChangesResponse,
+  type ListNamespacesResponse,
   Preset,
   View,
 } from './proto.js';
@@ -241,6 +242,18 @@ export class PolicyClient implements AsyncDisposable {
   async waitApplied(version: Version, options: WaitOptions = {}): Promise<Receipt> {
     checkNames('waitApplied', 'option', options, OPTIONS.wait);
     return this.#fleet.waitApplied(version, options, options.signal);
+  }
+
+  /** The namespaces that the server has and this client may read, its own or not. Each address may have others. */
+  async namespaces(options: CallOptions = {}): Promise<readonly string[]> {
+    checkNames('namespaces', 'option', options, OPTIONS.call);
+    const { namespaces } = await this.#calls.anywhere<ListNamespacesResponse>(
+      options,
+      this.#calls.deadline(options),
+      'read',
+      (channel, ...call) => channel.policy.listNamespaces({}, ...call),
+    );
+    return namespaces;
   }
 
   /** Ends everything under way: calls reject with `CLIENT_CLOSED`, watches and live policies end. */

@@ -23,6 +23,7 @@ export { type Json, type JsonObject } from './json.js';
 export { type ChangeListener, type LiveListeners, type StateListener } from './live/change-listener.js';
 export { type LivePolicy } from './live/live-policy.js';
 export { type LastKnownGoodStatus, type LiveRejection, type LiveStatus } from './live/live-status.js';
+export { nearest } from './names.js';
 export {
   type CallOptions,
   type ClientOptions,

@@ -21,8 +21,8 @@ export function checkNames(
   throw new TypeError(`${where} has no ${kind} ${JSON.stringify(unknown)};${hint} it has ${list}`);
 }
 
-/** The known name with the fewest edits, where more than half of the name is left. */
-function nearest(name: string, known: readonly string[]): string | undefined {
+/** The known name with the fewest edits, where more than half of the name is left: for who mistyped one. */
+export function nearest(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let least = name.length / 2;
   for (const candidate of known) {

@@ -88,6 +88,8 @@ export interface RollbackOptions extends WriteOptions {
 export interface OverrideOptions extends CallOptions {
   /** Makes retries safe, also those of a restarted program that kept the id. Default: a new one for each call. */
   readonly requestId?: string | undefined;
+  /** Run every check, at one address, and answer the would-be policy; put nothing in force. */
+  readonly validateOnly?: boolean | undefined;
   /** As of a write. May also stand beside the reason. */
   readonly waitApplied?: WaitFor | undefined;
 }
@@ -213,7 +215,7 @@ export const OPTIONS = {
   get: names<GetOptions>({ view: true, ifVersionNot: true, minVersion: true, fresh: true, ...CALL }),
   write: names<WriteOptions>(WRITE),
   rollback: names<RollbackOptions>({ fields: true, ...WRITE }),
-  override: names<OverrideOptions>({ requestId: true, waitApplied: true, ...CALL }),
+  override: names<OverrideOptions>({ requestId: true, validateOnly: true, waitApplied: true, ...CALL }),
   selection: names<Selection>({ components: true, instances: true }),
   waitFor: names<WaitFor>({ timeoutMs: true, components: true, instances: true }),
   wait: names<WaitOptions>({ timeoutMs: true, components: true, instances: true, signal: true }),

@@ -1,6 +1,7 @@
 import { type Answer } from './calls.js';
 import { isOutcomeUnknown, isRefusal } from './doubt.js';
 import { PolicyStoreError } from './errors.js';
+import { type Policy, readPolicy } from './policy.js';
 import { type Override, type OverrideResponse, PolicyPatch } from './proto.js';
 import { type Received } from './results.js';
 import { isTransient } from './retry.js';
@@ -19,8 +20,10 @@ export interface OverrideResult extends Received {
    * with them, and is committed, once, when the store is back.
    */
   readonly pending: boolean;
-  /** What each address made of it, in the order of the client's addresses. */
+  /** What each address made of it, in the order of the client's addresses. With validateOnly none. */
   readonly addresses: readonly AddressOutcome[];
+  /** What executors would obey. Only with validateOnly. */
+  readonly policy: Policy | undefined;
 }
 
 export interface AddressOutcome {
@@ -56,6 +59,19 @@ export function readOutcomes(answers: readonly Answer<TakenOverride>[]): Overrid
     patch: telling.response.patch ?? PolicyPatch.fromPartial({}),
     pending: committed.length === 0,
     addresses: answers.map(readOutcome),
+    policy: undefined,
+  };
+}
+
+/** What would come of it: nothing is in force. */
+export function readTrial({ override, patch, policy }: OverrideResponse, version: Version): OverrideResult {
+  return {
+    version,
+    override,
+    patch: patch ?? PolicyPatch.fromPartial({}),
+    pending: false,
+    addresses: [],
+    policy: policy && readPolicy(policy),
   };
 }
 

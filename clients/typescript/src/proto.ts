@@ -24,6 +24,8 @@ export {
   Freshness,
   GetRequest,
   GetResponse,
+  ListNamespacesRequest,
+  ListNamespacesResponse,
   OverrideRequest,
   OverrideResponse,
   PatchRequest,

@@ -8,7 +8,7 @@ import { type FleetClient } from './fleet/fleet-client.js';
 import { type PatchInput, type PolicyInput, writePatch, writePolicy } from './input.js';
 import { checkNames } from './names.js';
 import { OPTIONS, type OverrideOptions, type RollbackOptions, type WriteOptions } from './options.js';
-import { type OverrideResult, readOutcomes, type TakenOverride } from './override.js';
+import { type OverrideResult, readOutcomes, readTrial, type TakenOverride } from './override.js';
 import { type OverrideInput, writeOverride } from './override-input.js';
 import { readPolicy } from './policy.js';
 import {
@@ -88,19 +88,25 @@ export class Writes {
   async override(input: OverrideInput, options: OverrideOptions): Promise<OverrideResult> {
     checkNames('override', 'option', options, OPTIONS.override);
     const { namespace, calls, channels, session } = this.#context;
+    const { validateOnly = false } = options;
     const request: OverrideRequest = {
       ...writeOverride(input),
       namespace,
       requestId: readOverrideId(options.requestId),
-      validateOnly: false,
+      validateOnly,
     };
     const waitApplied = options.waitApplied ?? input.waitApplied;
     checkWaitFor(waitApplied);
-    const answers = await calls.everywhere<OverrideResponse, TakenOverride>(
-      options,
-      (channel, ...call) => channel.policy.override(request, ...call),
-      (response) => ({ response, version: session.see(response.version, response.override?.pending) }),
-    );
+    const start: StartCall<OverrideResponse> = (channel, ...call) =>
+      channel.policy.override(request, ...call);
+    if (validateOnly) {
+      const response = await calls.anywhere(options, calls.deadline(options), 'read', start);
+      return readTrial(response, session.see(response.version));
+    }
+    const answers = await calls.everywhere<OverrideResponse, TakenOverride>(options, start, (response) => ({
+      response,
+      version: session.see(response.version, response.override?.pending),
+    }));
     const result = readOutcomes(answers);
     const outcome = result.pending ? 'pending' : 'committed';
     const took = result.addresses.filter((each) => each.outcome === outcome).map(({ address }) => address);

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../clock.js';
-import { admitted, permit } from './access/admit.js';
+import { admitted, permit, readable } from './access/admit.js';
 import { type NamespaceOptions, ServedNamespace } from './namespace.js';
 import type { Engine } from './types.js';
 
@@ -21,6 +21,7 @@ export function createEngine({ namespaces, clock = systemClock, ...rest }: Engin
     permit(identity, right) {
       permit(access, identity, right);
     },
+    readable: (identity) => readable(served.keys(), access, identity),
     namespace: (name, identity, right) => admitted(served, access, { name, identity, right }),
     async close() {
       await Promise.all([...served.values()].map((namespace) => namespace.close()));

@@ -285,6 +285,8 @@ export interface Engine {
   namespace(name: string, identity: Identity, right: NamespaceRight): Namespace;
   /** @throws PolicyError PERMISSION_DENIED where an identity lacks a right at the server as a whole. */
   permit(identity: Identity, right: ServerRight): void;
+  /** The names of the namespaces that an identity may read. */
+  readable(identity: Identity): readonly string[];
   readonly namespaces: readonly Namespace[];
   /** Resolves when every namespace was loaded or created. Keeps trying while the store is away. */
   readonly ready: Promise<void>;

@@ -7,6 +7,7 @@ import {
   GetRevisionRequest,
   HistoryServiceService,
   ListChangesRequest,
+  ListNamespacesRequest,
   ListWatchersRequest,
   OverrideRequest,
   PatchRequest,
@@ -30,7 +31,8 @@ export class Unreadable {
   }
 }
 
-const { get, update, patch, reset, rollback, override, restore, watch } = PolicyServiceService;
+const { get, update, patch, reset, rollback, override, restore, watch, listNamespaces } =
+  PolicyServiceService;
 const { listChanges, getRevision } = HistoryServiceService;
 const { acknowledge, acknowledgeEach, listWatchers, waitApplied } = FleetServiceService;
 
@@ -47,6 +49,7 @@ export const policyServiceMethods = {
   override: { ...override, requestDeserialize: reader(OverrideRequest) },
   restore: { ...restore, requestDeserialize: reader(RestoreRequest) },
   watch: { ...watch, requestDeserialize: reader(WatchRequest), responseSerialize: asTheyAre },
+  listNamespaces: { ...listNamespaces, requestDeserialize: reader(ListNamespacesRequest) },
 };
 
 /** As `policyServiceMethods`. */

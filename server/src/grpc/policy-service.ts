@@ -3,6 +3,8 @@ import {
   Freshness,
   type GetRequest,
   GlobalPolicy,
+  type ListNamespacesRequest,
+  type ListNamespacesResponse,
   type OverrideRequest,
   type PatchRequest,
   PolicyPatch,
@@ -15,7 +17,7 @@ import {
 } from '@policystore/client/proto';
 
 import type { Identity, WriteAction, WriteOutcome, WriteRequest } from '../engine/types.js';
-import { type NamespaceFinder, namespaceOf } from '../requests/served.js';
+import { type NamespaceFinder, namespaceOf, type Served } from '../requests/served.js';
 import { abandonment, CallEnds, readable, type ServiceContext, type Unary } from './calls.js';
 import type { Unreadable } from './codecs.js';
 import {
@@ -42,6 +44,7 @@ export interface PolicyService {
   override: Unary<OverrideRequest, WriteOutcome>;
   restore: Unary<RestoreRequest, WriteOutcome>;
   watch: (call: ServerWritableStream<WatchRequest | Unreadable, Buffer>) => void;
+  listNamespaces: Unary<ListNamespacesRequest, ListNamespacesResponse>;
 }
 
 export function createPolicyService(context: ServiceContext): PolicyService {
@@ -67,6 +70,7 @@ export function createPolicyService(context: ServiceContext): PolicyService {
       return { kind: 'restore', name: request.name };
     }),
     watch: watchHandler(engine, new CallEnds('Watch', context)),
+    listNamespaces: namespacesHandler(engine, new CallEnds('ListNamespaces', context)),
   };
 }
 
@@ -112,6 +116,20 @@ function writeHandler<Request extends Write>(
       return namespaceOf(engine, request, actor).write({ action, actor, ...conditions }, signal);
     };
     void ends.answer(call, callback, write());
+  };
+}
+
+function namespacesHandler(
+  engine: Pick<Served, 'readable'>,
+  ends: CallEnds,
+): PolicyService['listNamespaces'] {
+  return (call, callback) => {
+    const list = async (): Promise<ListNamespacesResponse> => {
+      const identity = await ends.identify(call);
+      readable(call.request);
+      return { namespaces: [...engine.readable(identity)] };
+    };
+    void ends.answer(call, callback, list());
   };
 }
 

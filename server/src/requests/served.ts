@@ -5,7 +5,7 @@ import type { Engine, Identity, Namespace } from '../engine/types.js';
 export type NamespaceFinder = Pick<Engine, 'namespace'>;
 
 /** What the calls of a server are made to. */
-export type Served = Pick<Engine, 'namespace' | 'permit'>;
+export type Served = Pick<Engine, 'namespace' | 'permit' | 'readable'>;
 
 /** @throws PolicyError PERMISSION_DENIED, NAMESPACE_UNKNOWN */
 export function namespaceOf(

@@ -31,10 +31,15 @@ export function admitted<Served extends object>(
   if (namespace !== undefined && rights[right]) return namespace;
   if (!rights.read) throw lacking('read', { access, identity, namespace: name });
   if (namespace !== undefined) throw lacking(right, { access, identity, namespace: name });
-  const known = [...served.keys()].filter((each) => access.rightsOf(identity, each).read);
+  const known = readable(served.keys(), access, identity);
   const has = known.length === 0 ? 'none that you may read' : known.join(', ');
   throw new PolicyError(
     'NAMESPACE_UNKNOWN',
     `there is no namespace ${JSON.stringify(name)}; this server has ${has}`,
   );
+}
+
+/** Those namespaces that an identity may read. */
+export function readable(names: Iterable<string>, access: Access, identity: Identity): string[] {
+  return [...names].filter((name) => access.rightsOf(identity, name).read);
 }

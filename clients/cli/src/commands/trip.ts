@@ -1,0 +1,33 @@
+import { type Command } from 'commander';
+
+import { addCommonOptions, readDuration } from '../arguments.js';
+import { type Terminal } from '../output/terminal.js';
+import { withSession } from '../session.js';
+import { stopEverywhere } from '../stop/stop-everywhere.js';
+
+const BY_HAND = 'tripped by hand with policyctl';
+const WAIT_MS = 2000;
+
+interface Options {
+  readonly reason: string;
+  readonly allNamespaces?: boolean;
+  readonly wait: number;
+}
+
+export function addTrip(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('trip')
+    .description('STOP: the circuit breaker, at every address at once; asks nothing')
+    .option('--reason <text>', 'why', BY_HAND)
+    .option('--all-namespaces', 'in every namespace that the servers have')
+    .option('--wait <duration>', 'how long to wait until everybody has stopped', readDuration, WAIT_MS)
+    .addHelpText(
+      'after',
+      '\nIt ends with `policyctl restore`. Nobody has to be asked, and nothing else undoes it.',
+    );
+  addCommonOptions(command).action(async ({ reason, allNamespaces = false, wait }: Options) => {
+    await withSession(terminal, command, (session) =>
+      stopEverywhere(session, { input: { reason }, waitMs: wait }, { allNamespaces }),
+    );
+  });
+}

@@ -1,0 +1,34 @@
+import { type Json } from '@policystore/client';
+
+/** Text that others wrote, without what a terminal would obey. */
+export function plain(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, '\u{fffd}');
+}
+
+/** The name of an enum's value; a newer server may have more. */
+export function nameOf(names: Readonly<Record<number, string>>, value: number): string {
+  return names[value] ?? 'UNKNOWN';
+}
+
+/** A value as people read it: a text without quotes, all else as JSON. */
+export function valueText(value: Json): string {
+  return plain(typeof value === 'string' ? value : JSON.stringify(value));
+}
+
+/** `3.2 s`, `850 ms` */
+export function durationText(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 120_000) return `${(ms / 1000).toFixed(1)} s`;
+  if (ms < 2 * 3_600_000) return `${Math.round(ms / 60_000)} min`;
+  return `${Math.round(ms / 3_600_000)} h`;
+}
+
+/** In UTC, to the millisecond: `2026-11-20 14:03:07.250Z` */
+export function timeText(time: Date | undefined): string {
+  return time?.toISOString().replace('T', ' ') ?? '-';
+}
+
+/** `1 field`, `2 fields` */
+export function count(number: number, one: string, several = `${one}s`): string {
+  return `${number} ${number === 1 ? one : several}`;
+}

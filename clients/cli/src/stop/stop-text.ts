@@ -1,0 +1,34 @@
+import { durationText } from '../output/text.js';
+import { openPoints, receiptJson, serverCount, tally } from '../output/receipt.js';
+import { type Palette } from '../output/palette.js';
+import { count } from '../output/text.js';
+import { type Reached } from './follow-receipt.js';
+import { outcomeJson, type Stop } from './stop.js';
+
+/** `197 of 200 stopped in 38 ms; exec-7 rejected (no broker); exec-9 silent, safe in 8.1 s` */
+export function reachedText({ namespace }: Stop, { receipt, ms, error }: Reached, palette: Palette): string {
+  const where = palette.strong(namespace);
+  if (!receipt)
+    return `${where}: ${palette.warn(`in force; no receipt: ${error?.message ?? 'no server gave one'}`)}`;
+  const { applied, of } = tally(receipt);
+  const servers = count(serverCount(receipt), 'server');
+  const took = durationText(ms);
+  const stopped =
+    of === 0
+      ? `in force on ${servers} in ${took}; no program is connected that could say so`
+      : `${applied} of ${of} stopped in ${took} (${servers})`;
+  const color = receipt.appliedEverywhere ? palette.good : palette.warn;
+  return `${where}: ${color([stopped, ...openPoints(receipt)].join('; '))}`;
+}
+
+export function stopJson(stop: Stop, reached: Reached | undefined) {
+  const { receipt, ms = 0, error } = reached ?? {};
+  return {
+    namespace: stop.namespace,
+    in_force: stop.failure === undefined,
+    pending: stop.isPending,
+    addresses: stop.outcomes.map(outcomeJson),
+    ...(receipt && { ...tally(receipt), ms: Math.round(ms), receipt: receiptJson(receipt) }),
+    ...(error && { receipt_error: error.message }),
+  };
+}
