@@ -1,0 +1,167 @@
+import { randomUUID } from 'node:crypto';
+
+import type { Check } from './check.js';
+import { bareTime, detail, etag, limits, override, policyWith, time, violations } from './policy-shape.js';
+import {
+  type Answer,
+  type CallOptions,
+  expectBody,
+  expectHeader,
+  expectStatus,
+  type Session,
+  Unexpected,
+} from './session.js';
+import { equal, having, object, oneOf, type Shape } from './shape.js';
+
+const changed = object({ policy: policyWith(bareTime), timestamp: bareTime });
+
+/** Writes that change nothing anybody trades by, and how to undo them. */
+export interface WriteChecks {
+  readonly checks: readonly Check[];
+  /** Takes back what the checks left. Answers what it could not take back, in words. */
+  readonly undo: (session: Session) => Promise<readonly string[]>;
+}
+
+export function createWriteChecks(): WriteChecks {
+  // Nobody else's, so that taking it away harms nobody.
+  const key = `rest_check_${randomUUID().slice(0, 8)}`;
+  const name = `rest-check-${randomUUID().slice(0, 8)}`;
+  const removal = { json: { custom_params: { [key]: null } } };
+  const patch = async ({ call }: Session, value: unknown, options: CallOptions = {}): Promise<Answer> =>
+    call('PATCH /api/policy', { json: { custom_params: { [key]: value } }, ...options });
+  const holds = (answer: Answer, value: unknown): void => {
+    expectStatus(answer, 200);
+    expectBody(answer, changed);
+    expectBody(answer, having({ policy: having({ custom_params: having({ [key]: equal(value) }) }) }));
+  };
+
+  const checks: readonly Check[] = [
+    refusal('PATCH /api/policy', 400, equal('No fields provided for update'), { json: { risk_mode: null } }),
+    refusal(
+      'POST /api/policy/risk_mode/FOO',
+      400,
+      equal('Invalid risk mode: FOO. Must be AGGRESSIVE, NORMAL, or DEFENSIVE'),
+    ),
+    invalid('an unknown key', { max_position: 7 }),
+    invalid('a text where a number belongs', { max_positions: '7' }),
+    invalid('what is not JSON', '{"max_positions":'),
+    {
+      title: 'PATCH /api/policy writes, and answers the policy after it with its ETag',
+      async run(session) {
+        const answer = await patch(session, { a: { b: 1, c: 2 }, list: [1, 2] });
+        holds(answer, { a: { b: 1, c: 2 }, list: [1, 2] });
+        expectHeader(answer, 'etag', etag);
+      },
+    },
+    {
+      title: 'PATCH /api/policy merges deeply: maps merge, lists replace, null removes',
+      async run(session) {
+        holds(await patch(session, { a: { b: null, d: 3 }, list: [3] }), { a: { c: 2, d: 3 }, list: [3] });
+      },
+    },
+    {
+      title: 'PATCH /api/policy under one Idempotency-Key is done once, and then replayed',
+      async run(session) {
+        const headers = { 'idempotency-key': randomUUID(), 'x-policy-reason': 'rest-check' };
+        holds(await patch(session, 'once', { headers }), 'once');
+        const again = await patch(session, 'once', { headers });
+        expectStatus(again, 200);
+        expectHeader(again, 'x-policy-replayed', equal('true'));
+      },
+    },
+    {
+      title: 'PATCH /api/policy with If-Match of another version is refused (412)',
+      async run(session) {
+        const answer = await patch(session, 'never', { headers: { 'if-match': '"no-such-epoch:1"' } });
+        expectStatus(answer, 412);
+        expectBody(answer, detail);
+      },
+    },
+    {
+      title: 'PATCH /api/policy?validate_only=true answers as if, and commits nothing',
+      async run({ call }) {
+        const before = (await call('GET /api/policy')).headers.get('etag');
+        const json = { custom_params: { [key]: 'tried' } };
+        expectStatus(await call('PATCH /api/policy?validate_only=true', { json }), 200);
+        expectHeader(await call('GET /api/policy'), 'etag', equal(before));
+      },
+    },
+    {
+      title: 'POST /api/policy/risk_mode/{mode} takes any letter case (the mode that is there)',
+      async run({ call }) {
+        const base = await call('GET /api/policy?view=base');
+        const { policy } = expectBody(base, changed) as { policy: { risk_mode: string } };
+        const answer = await call(`POST /api/policy/risk_mode/${policy.risk_mode.toLowerCase()}`);
+        expectStatus(answer, 200);
+        expectBody(answer, object({ ...limits, timestamp: bareTime }));
+      },
+    },
+    {
+      title: 'POST /api/policy/overrides puts an override in force (it blocks a symbol that is none)',
+      mayBeDenied: true,
+      async run({ call }) {
+        // Its time ends it where this program is ended before it can.
+        const json = { name, reason: 'rest-check', ttl_seconds: 60, limits: { block_symbols: [name] } };
+        const answer = await call('POST /api/policy/overrides', { json });
+        if (answer.status !== 202) expectStatus(answer, 200);
+        expectBody(answer, object({ override, policy: policyWith(time), timestamp: time }));
+      },
+    },
+    {
+      title: 'DELETE /api/policy/overrides/{name} restores it',
+      mayBeDenied: true,
+      async run({ call }) {
+        const answer = await call(`DELETE /api/policy/overrides/${name}`);
+        if (answer.status === 404) return;
+        expectStatus(answer, 200);
+        expectBody(answer, object({ policy: policyWith(time), timestamp: time }));
+      },
+    },
+    {
+      title: 'PATCH /api/policy with null takes a key away',
+      async run({ call }) {
+        const answer = await call('PATCH /api/policy', removal);
+        expectStatus(answer, 200);
+        const { policy } = expectBody(answer, changed) as { policy: { custom_params: object } };
+        const wrong = oneOf(undefined)(Reflect.get(policy.custom_params, key), `policy.custom_params.${key}`);
+        if (wrong) throw new Unexpected(answer, wrong);
+      },
+    },
+  ];
+
+  return {
+    checks,
+    async undo({ call }) {
+      const left: string[] = [];
+      const params = await call('PATCH /api/policy', removal);
+      if (params.status !== 200)
+        left.push(`custom_params.${key} may still be there; remove it: ${params.curl}`);
+      const ban = await call(`DELETE /api/policy/overrides/${name}`);
+      if (![200, 403, 404].includes(ban.status))
+        left.push(`the override ${name} ends within a minute: ${ban.curl}`);
+      return left;
+    },
+  };
+}
+
+function refusal(request: string, status: number, said: Shape, options: CallOptions = {}): Check {
+  return {
+    title: `${request} is refused to the letter where it must be (${status})`,
+    async run({ call }) {
+      const answer = await call(request, options);
+      expectStatus(answer, status);
+      expectBody(answer, object({ detail: said }));
+    },
+  };
+}
+
+function invalid(what: string, json: unknown): Check {
+  return {
+    title: `PATCH /api/policy refuses ${what} (422), and says where`,
+    async run({ call }) {
+      const answer = await call('PATCH /api/policy', { json });
+      expectStatus(answer, 422);
+      expectBody(answer, violations);
+    },
+  };
+}
