@@ -18,7 +18,6 @@ import { ask, startServer, type TestServer } from '../support/server.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 
 const PROGRAM = new URL('support/rest-check-program.ts', import.meta.url).pathname;
-const HTTP = ['--http-addr', '127.0.0.1:0'];
 
 /** As `policyctl rest-check …` in a shell of its own. */
 const check = (args: readonly string[], settings: Readonly<Record<string, string>> = {}) =>
@@ -29,7 +28,7 @@ describe('policyctl rest-check', () => {
   const directory = temporaryDirectory();
 
   async function start(...flags: string[]): Promise<TestServer> {
-    return keep(await startServer({ flags: [...HTTP, ...flags] }), (each) => each.close());
+    return keep(await startServer({ flags }), (each) => each.close());
   }
 
   const policyOf = async ({ client }: TestServer, headers = {}) =>
@@ -130,7 +129,7 @@ describe('policyctl rest-check', () => {
     expect(nobody.code).to.equal(5);
     expect(nobody.output).to.match(/does not answer: .*ECONNREFUSED/);
     const store = `redis://127.0.0.1:${await freePort()}`;
-    const server = keep(await startServer({ store, ready: false, flags: HTTP }), (each) => each.close());
+    const server = keep(await startServer({ store, ready: false }), (each) => each.close());
     const { code, output } = await check([], { POLICY_HTTP_ADDR: server.httpAddress });
     expect(code).to.equal(5);
     expect(output).to.include('not ready');

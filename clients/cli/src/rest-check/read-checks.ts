@@ -20,15 +20,15 @@ function get(
   path: string,
   shape: Shape,
   {
-    title = `GET ${path}`,
+    title,
     look,
     mayBeDenied = false,
   }: {
-    title?: string;
+    title: string;
     /** Sees the answer too, with its body parsed. */
     look?: (answer: Answer, body: unknown) => void;
     mayBeDenied?: boolean;
-  } = {},
+  },
 ): Check {
   return {
     title,
@@ -37,7 +37,8 @@ function get(
       const answer = await call(`GET ${path}`);
       expectStatus(answer, 200);
       if (path.startsWith('/api/')) expectHeader(answer, 'x-policy-valid-for-ms', validFor);
-      look?.(answer, expectBody(answer, shape));
+      const body = expectBody(answer, shape);
+      look?.(answer, body);
     },
   };
 }
@@ -61,7 +62,9 @@ export const READ_CHECKS: readonly Check[] = [
     look: (answer) => expectHeader(answer, 'etag', etag),
   }),
   get('/api/policy/', policy, { title: 'GET /api/policy/ with a trailing slash is the same' }),
-  get('/api/policy/risk_mode', object({ risk_mode: mode, timestamp: bareTime })),
+  get('/api/policy/risk_mode', object({ risk_mode: mode, timestamp: bareTime }), {
+    title: 'GET /api/policy/risk_mode answers the mode in force',
+  }),
   get(
     '/api/policy/allowed_symbols',
     object({ allowed_symbols: listOf(text), count: number, timestamp: bareTime }),
@@ -74,7 +77,9 @@ export const READ_CHECKS: readonly Check[] = [
       },
     },
   ),
-  get('/api/policy/model_versions', object({ model_versions: mapOf(text), timestamp: bareTime })),
+  get('/api/policy/model_versions', object({ model_versions: mapOf(text), timestamp: bareTime }), {
+    title: 'GET /api/policy/model_versions answers the models in production',
+  }),
   {
     title: 'GET /api/policy with If-None-Match is spared the transfer (304)',
     async run({ call }) {
@@ -95,7 +100,9 @@ export const READ_CHECKS: readonly Check[] = [
       expectBody(answer, event, line('data'));
     },
   },
-  get('/api/policy/overrides', object({ overrides: listOf(override), timestamp: time })),
+  get('/api/policy/overrides', object({ overrides: listOf(override), timestamp: time }), {
+    title: 'GET /api/policy/overrides lists what is in force',
+  }),
   get(
     '/api/policy/history?page_size=5',
     object({ changes: listOf(change), next_page_token: text, oldest_version: version, timestamp: time }),

@@ -1,7 +1,14 @@
 import type { Check } from './check.js';
 import { READ_CHECKS } from './read-checks.js';
 import { failed, type Outcome, outcomeText, summaryOf, summaryText } from './report.js';
-import { createSession, type Session, type SessionOptions, Unexpected, Unreachable } from './session.js';
+import {
+  type Answer,
+  createSession,
+  type Session,
+  type SessionOptions,
+  Unexpected,
+  Unreachable,
+} from './session.js';
 import { createWriteChecks } from './write-checks.js';
 
 /** Exit codes of policyctl, as far as they are of use here. */
@@ -72,9 +79,15 @@ async function outcomeOf({ title, mayBeDenied = false, run }: Check, session: Se
   } catch (error) {
     if (!(error instanceof Unexpected)) throw error;
     const { answer, difference } = error;
-    if (mayBeDenied && answer.status === 403) return { result: 'denied', title, detail: difference.got };
+    if (mayBeDenied && answer.status === 403) return { result: 'denied', title, detail: detailOf(answer) };
     return failed(title, answer, difference);
   }
+}
+
+/** What the answer says for itself. */
+function detailOf({ status, text }: Answer): string {
+  const said = /"detail":("(?:[^"\\]|\\.)*")/.exec(text)?.[1];
+  return said === undefined ? String(status) : String(JSON.parse(said));
 }
 
 /** A server that knows nothing of /readyz may be ready all the same; its checks will tell. */

@@ -36,10 +36,12 @@ export function createWriteChecks(): WriteChecks {
   };
 
   const checks: readonly Check[] = [
-    refusal('PATCH /api/policy', 400, equal('No fields provided for update'), { json: { risk_mode: null } }),
+    refusal('that names no field', 'PATCH /api/policy', equal('No fields provided for update'), {
+      json: { risk_mode: null },
+    }),
     refusal(
+      'of a mode that there is not',
       'POST /api/policy/risk_mode/FOO',
-      400,
       equal('Invalid risk mode: FOO. Must be AGGRESSIVE, NORMAL, or DEFENSIVE'),
     ),
     invalid('an unknown key', { max_position: 7 }),
@@ -144,12 +146,12 @@ export function createWriteChecks(): WriteChecks {
   };
 }
 
-function refusal(request: string, status: number, said: Shape, options: CallOptions = {}): Check {
+function refusal(what: string, request: string, said: Shape, options: CallOptions = {}): Check {
   return {
-    title: `${request} is refused to the letter where it must be (${status})`,
+    title: `${request} ${what} is refused, to the letter (400)`,
     async run({ call }) {
       const answer = await call(request, options);
-      expectStatus(answer, status);
+      expectStatus(answer, 400);
       expectBody(answer, object({ detail: said }));
     },
   };

@@ -26,8 +26,8 @@ export interface RestSettings extends ServerSettings {
   readonly token?: string;
 }
 
-export async function startRest({ token, flags = [], ...settings }: RestSettings = {}): Promise<Rest> {
-  const server = await startServer({ ...settings, flags: ['--http-addr', '127.0.0.1:0', ...flags] });
+export async function startRest({ token, ...settings }: RestSettings = {}): Promise<Rest> {
+  const server = await startServer(settings);
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   return {
     server,
