@@ -72,6 +72,21 @@ describe('REST conditions', () => {
     expect((await patch({ max_positions: 8 }, { 'if-match': '*' })).status).to.equal(200);
   });
 
+  it('let no write pass that names its version in another way', async () => {
+    const version = await rest.version();
+    for (const tags of [
+      `"other:1", ${await etag()}`,
+      `W/${await etag()}`,
+      version,
+      `"${version.split(':')[1]}"`,
+    ]) {
+      const answer = await patch({ max_positions: 7 }, { 'if-match': tags });
+      expect(answer.status, tags).to.be.oneOf([412, 422]);
+      expect(answer.body.detail).to.not.be.empty;
+    }
+    expect(await rest.version()).to.equal(version);
+  });
+
   it('let one of two who read the same version write', async () => {
     const headers = { 'if-match': await etag() };
     const answers = await Promise.all([
@@ -92,6 +107,15 @@ describe('REST conditions', () => {
     expect(again.headers['x-policy-replayed']).to.equal('true');
     expect(await rest.version()).to.equal(version);
     expect((await rest.newestChange()).change?.requestId).to.equal('job-17');
+  });
+
+  it('remember no key of a write that was only validated, or refused', async () => {
+    const headers = { 'idempotency-key': 'job-18' };
+    await rest.call('PATCH /api/policy?validate_only=true', { json: { max_positions: 6 }, headers });
+    await patch({ max_positions: 600 }, headers);
+    const answer = await patch({ max_positions: 7 }, headers);
+    expect(answer.status, answer.text).to.equal(200);
+    expect(answer.body.policy.max_positions).to.equal(7);
   });
 
   it('take an Idempotency-Key for one write only', async () => {
@@ -151,6 +175,9 @@ describe('REST conditions', () => {
     expect(masked.body.policy.max_positions).to.equal(2);
     const version = await rest.version();
     expectDetail(await patch({ allowed_strategies: ['b', 'c'] }), 409);
+    expectDetail(await rest.call('PUT /api/policy', { json: { allowed_strategies: ['b', 'c'] } }), 409);
     expect(await rest.version()).to.equal(version);
+    const known = await patch({ allowed_strategies: ['b', 'c'] }, { 'if-match': await etag() });
+    expect(known.status, known.text).to.equal(200);
   });
 });

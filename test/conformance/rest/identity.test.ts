@@ -7,10 +7,11 @@ import { createToken, hashToken } from '../../../server/src/auth/token.js';
 import { tokenLine } from '../../../server/src/auth/token-file.js';
 import { closeAfterEach } from '../../support/closing.js';
 import { keepSecret } from '../../support/secrets.js';
-import { bearer } from '../../support/secured.js';
+import { bearer, replaceFile } from '../../support/secured.js';
 import { temporaryDirectory } from '../../support/temporary-directory.js';
 import { type Rest, startRest } from './support/rest.js';
 import { expectDetail, expectKeys } from './support/shapes.js';
+import { openEvents } from './support/sse.js';
 
 const ACCESS = `
 identities:
@@ -119,6 +120,21 @@ describe('REST where callers prove who they are', () => {
     expect((await rest.call('GET /api/policy', tokens.onlooker)).status).to.equal(200);
     expect((await rest.call('GET /api/policy?namespace=paper', tokens.desk)).status).to.equal(200);
     expect((await rest.call('GET /metrics')).status).to.equal(200);
+  });
+
+  it('takes the word bearer in any letter case', async () => {
+    const authorization = tokens.onlooker.headers.authorization.replace('Bearer', 'bearer');
+    expect((await without('GET /api/policy', { authorization })).status).to.equal(200);
+  });
+
+  it('ends a stream whose holder loses the right to it, saying so', async () => {
+    const stream = await openEvents(rest.address, '/api/policy/watch', tokens.onlooker.headers);
+    keep(stream, (each) => each.close());
+    await stream.nextOf('policy');
+    replaceFile(join(directory.path, 'access.yaml'), 'identities: { anna: { roles: [operator] } }');
+    const { data } = await stream.nextOf('error');
+    expect(data.reason).to.equal('PERMISSION_DENIED');
+    expectKeys(data, 'detail', 'reason', 'retry_after_ms');
   });
 
   it('tells a caller who it is and what it may do', async () => {

@@ -57,6 +57,7 @@ describe('REST while the store is away', () => {
   it('takes a stop at once, and says that it is pending', async () => {
     const redis = keep(await startRedis(), (each) => each.close());
     const rest = keep(await startRest({ store: redis.url }), (each) => each.close());
+    const { etag = '' } = (await rest.call('GET /api/policy')).headers;
     await redis.kill();
     const answer = await rest.call('POST /api/policy/overrides', { json: { reason: 'runaway' } });
     expect(answer.status, answer.text).to.equal(202);
@@ -64,6 +65,8 @@ describe('REST while the store is away', () => {
     expect(answer.body.override).to.include({ name: 'circuit-breaker', pending: true });
     expect(answer.body.policy.trading_state).to.equal('REDUCE_ONLY');
     expect((await rest.call('GET /api/policy')).body.policy).to.include({ trading_state: 'REDUCE_ONLY' });
+    // The version is the same, and what it says is not.
+    expect((await rest.call('GET /api/policy', { headers: { 'if-none-match': etag } })).status).to.equal(200);
     await redis.restart();
     await until(async () => {
       const { overrides } = (await rest.call('GET /api/policy/overrides')).body;

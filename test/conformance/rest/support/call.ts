@@ -1,4 +1,5 @@
-import { type IncomingHttpHeaders, request, type RequestOptions } from 'node:http';
+import { type IncomingHttpHeaders, request as requestPlainly, type RequestOptions } from 'node:http';
+import { request as requestByTls } from 'node:https';
 
 import type { AnswerBody } from './shapes.js';
 
@@ -22,14 +23,22 @@ export interface Answer {
 /** Makes a call that is written as one reads it: `PATCH /api/policy`. */
 export type Caller = (line: string, options?: CallOptions) => Promise<Answer>;
 
-export function callerOf(address: string, always: Readonly<Record<string, string>> = {}): Caller {
+/** What a caller knows of authorities, and shows of itself. */
+export interface Tls {
+  readonly ca: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+export function callerOf(address: string, always: Readonly<Record<string, string>> = {}, tls?: Tls): Caller {
   return (
     line,
     { headers = {}, json, bytes = json === undefined ? undefined : JSON.stringify(json) } = {},
   ) => {
     const body = bytes === undefined ? {} : { 'content-type': 'application/json' };
     const length = bytes === undefined ? {} : { 'content-length': String(Buffer.byteLength(bytes)) };
-    return exchange(requestOptions(address, line, { ...body, ...length, ...always, ...headers }), bytes);
+    const options = requestOptions(address, line, { ...body, ...length, ...always, ...headers });
+    return exchange({ ...options, ...tls }, tls === undefined ? requestPlainly : requestByTls, bytes);
   };
 }
 
@@ -43,7 +52,11 @@ export function requestOptions(
   return { method, path, host: hostname, port, headers, agent: false };
 }
 
-function exchange(options: RequestOptions, bytes: string | Buffer | undefined): Promise<Answer> {
+function exchange(
+  options: RequestOptions,
+  request: typeof requestPlainly,
+  bytes: string | Buffer | undefined,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const sent = request(options, (response) => {
       const chunks: Buffer[] = [];
