@@ -1,6 +1,7 @@
 import { type IncomingHttpHeaders, request as requestPlainly, type RequestOptions } from 'node:http';
 import { request as requestByTls } from 'node:https';
 
+import { createDocumented, type Documented, type OpenApi } from './documented.js';
 import type { AnswerBody } from './shapes.js';
 
 export interface CallOptions {
@@ -20,7 +21,10 @@ export interface Answer {
   readonly body: AnswerBody;
 }
 
-/** Makes a call that is written as one reads it: `PATCH /api/policy`. */
+/**
+ * Makes a call that is written as one reads it: `PATCH /api/policy`. What comes back must be as the OpenAPI document of that
+ * server says.
+ */
 export type Caller = (line: string, options?: CallOptions) => Promise<Answer>;
 
 /** What a caller knows of authorities, and shows of itself. */
@@ -31,14 +35,23 @@ export interface Tls {
 }
 
 export function callerOf(address: string, always: Readonly<Record<string, string>> = {}, tls?: Tls): Caller {
-  return (
+  const request = tls === undefined ? requestPlainly : requestByTls;
+  let documented: Documented | undefined;
+  const readDocument = async (): Promise<Documented> => {
+    const { text } = await exchange({ ...requestOptions(address, 'GET /openapi.json', {}), ...tls }, request);
+    return createDocumented(JSON.parse(text) as OpenApi);
+  };
+  return async (
     line,
     { headers = {}, json, bytes = json === undefined ? undefined : JSON.stringify(json) } = {},
   ) => {
     const body = bytes === undefined ? {} : { 'content-type': 'application/json' };
     const length = bytes === undefined ? {} : { 'content-length': String(Buffer.byteLength(bytes)) };
     const options = requestOptions(address, line, { ...body, ...length, ...always, ...headers });
-    return exchange({ ...options, ...tls }, tls === undefined ? requestPlainly : requestByTls, bytes);
+    const answer = await exchange({ ...options, ...tls }, request, bytes);
+    documented ??= await readDocument();
+    documented.expect(line, answer);
+    return answer;
   };
 }
 
@@ -55,7 +68,7 @@ export function requestOptions(
 function exchange(
   options: RequestOptions,
   request: typeof requestPlainly,
-  bytes: string | Buffer | undefined,
+  bytes?: string | Buffer,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const sent = request(options, (response) => {
