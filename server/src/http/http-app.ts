@@ -216,7 +216,17 @@ class Endpoint {
     const query = readQuery(incoming.url ?? '', this.#parameters);
     const params: Record<string, string> = {};
     for (const name of this.#names) params[name] = c.req.param(name) ?? '';
-    return new ServedCall(this.#context.engine, { incoming, outgoing, identity, params, query, requestId });
+    const call = new ServedCall(this.#context.engine, {
+      incoming,
+      outgoing,
+      identity,
+      params,
+      query,
+      requestId,
+    });
+    const { right } = this.#operation;
+    if (right !== undefined) call.enter(right);
+    return call;
   }
 
   #fail(c: Context<Env>, of: FailedCall, cause: unknown): Response {

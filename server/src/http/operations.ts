@@ -1,3 +1,4 @@
+import type { NamespaceRight } from '../domain/access/rights.js';
 import type { SchemaName } from './openapi/schemas.js';
 
 /** One operation of the HTTP port: what the router and the OpenAPI document are made of. */
@@ -20,6 +21,8 @@ export interface Operation {
   readonly errors: readonly number[];
   /** Whoever calls: nobody has to prove who it is, and no namespace is asked. */
   readonly open?: boolean;
+  /** What it needs in the namespace before it is looked at, so that who lacks it learns nothing. Absent: see to it itself. */
+  readonly right?: NamespaceRight;
 }
 
 const CONDITIONS = ['If-Match', 'Idempotency-Key', 'X-Policy-Reason'];
@@ -27,7 +30,7 @@ const WRITE = { query: ['validate_only'], headers: CONDITIONS } as const;
 /** Of everything that reads a namespace. */
 const READ_ERRORS = [401, 403, 404, 422, 503] as const;
 /** Of everything that changes it. */
-const WRITE_ERRORS = [401, 403, 404, 412, 422, 429, 503] as const;
+const WRITE_ERRORS = [401, 403, 404, 412, 422, 503] as const;
 /** Of a body. */
 const BODY_ERRORS = [408, 413, 415] as const;
 
@@ -44,6 +47,7 @@ export const OPERATIONS = {
     method: 'GET',
     path: '/api/policy',
     alias: '/api/policy/',
+    right: 'read',
     summary: 'The policy in force, or the base that writers have written',
     query: ['view'],
     headers: ['If-None-Match'],
@@ -54,36 +58,40 @@ export const OPERATIONS = {
     method: 'PATCH',
     path: '/api/policy',
     alias: '/api/policy/',
+    right: 'read',
     summary:
       'Change what is named: scalars and lists replace, maps and structs merge, a null in them removes',
     ...WRITE,
     body: 'PolicyMerge',
     answers: { 200: 'PolicyAnswer' },
-    errors: [400, 409, ...WRITE_ERRORS, ...BODY_ERRORS],
+    errors: [400, 409, ...WRITE_ERRORS, 429, ...BODY_ERRORS],
   },
   putPolicy: {
     method: 'PUT',
     path: '/api/policy',
     alias: '/api/policy/',
+    right: 'read',
     summary:
       'Replace the whole policy: absent scalars take the defaults of the server, all else that is absent becomes empty',
     ...WRITE,
     body: 'Policy',
     answers: { 200: 'PolicyAnswer' },
-    errors: [409, ...WRITE_ERRORS, ...BODY_ERRORS],
+    errors: [409, ...WRITE_ERRORS, 429, ...BODY_ERRORS],
   },
   resetPolicy: {
     method: 'POST',
     path: '/api/policy/reset',
+    right: 'read',
     summary: 'Go back to a preset, or to the defaults of the server',
     ...WRITE,
     body: 'Reset',
     answers: { 200: 'PolicyAnswer' },
-    errors: [409, ...WRITE_ERRORS, ...BODY_ERRORS],
+    errors: [409, ...WRITE_ERRORS, 429, ...BODY_ERRORS],
   },
   getRiskMode: {
     method: 'GET',
     path: '/api/policy/risk_mode',
+    right: 'read',
     summary: 'The risk mode in force',
     answers: { 200: 'RiskModeAnswer' },
     errors: READ_ERRORS,
@@ -91,14 +99,16 @@ export const OPERATIONS = {
   setRiskMode: {
     method: 'POST',
     path: '/api/policy/risk_mode/{mode}',
+    right: 'read',
     summary: 'Change the risk mode, and nothing else',
     ...WRITE,
     answers: { 200: 'RiskModeSetAnswer' },
-    errors: [400, 409, ...WRITE_ERRORS],
+    errors: [400, 409, ...WRITE_ERRORS, 429],
   },
   getAllowedSymbols: {
     method: 'GET',
     path: '/api/policy/allowed_symbols',
+    right: 'read',
     summary: 'The symbols that may be traded',
     answers: { 200: 'AllowedSymbolsAnswer' },
     errors: READ_ERRORS,
@@ -106,6 +116,7 @@ export const OPERATIONS = {
   getModelVersions: {
     method: 'GET',
     path: '/api/policy/model_versions',
+    right: 'read',
     summary: 'The version in production of each model',
     answers: { 200: 'ModelVersionsAnswer' },
     errors: READ_ERRORS,
@@ -113,6 +124,7 @@ export const OPERATIONS = {
   watch: {
     method: 'GET',
     path: '/api/policy/watch',
+    right: 'read',
     summary: 'Every change as a server-sent event; the id of the last one resumes',
     query: ['delivery', 'fields', 'heartbeat_ms', 'component', 'instance', 'last_event_id'],
     headers: ['Last-Event-ID'],
@@ -122,6 +134,7 @@ export const OPERATIONS = {
   listHistory: {
     method: 'GET',
     path: '/api/policy/history',
+    right: 'history',
     summary: 'Changes, newest first',
     query: ['page_size', 'page_token', 'actor', 'fields', 'kinds', 'from', 'to'],
     answers: { 200: 'HistoryAnswer' },
@@ -130,6 +143,7 @@ export const OPERATIONS = {
   getPast: {
     method: 'GET',
     path: '/api/policy/history/at',
+    right: 'history',
     summary: 'What was in force at a time',
     query: ['time'],
     answers: { 200: 'PastAnswer' },
@@ -138,6 +152,7 @@ export const OPERATIONS = {
   getRevision: {
     method: 'GET',
     path: '/api/policy/history/{revision}',
+    right: 'history',
     summary: 'What was in force at a revision, and the change that made it',
     query: ['epoch'],
     answers: { 200: 'PastAnswer' },
@@ -146,6 +161,7 @@ export const OPERATIONS = {
   getAuthors: {
     method: 'GET',
     path: '/api/policy/authors',
+    right: 'history',
     summary: 'Who wrote each field last, as far as the log reaches',
     answers: { 200: 'AuthorsAnswer' },
     errors: READ_ERRORS,
@@ -153,15 +169,17 @@ export const OPERATIONS = {
   rollback: {
     method: 'POST',
     path: '/api/policy/rollback/{revision}',
+    right: 'read',
     summary: 'Set fields to what they were at a revision, as a new change',
     ...WRITE,
     body: 'Rollback',
     answers: { 200: 'PolicyAnswer' },
-    errors: [409, 410, ...WRITE_ERRORS, ...BODY_ERRORS],
+    errors: [409, 410, ...WRITE_ERRORS, 429, ...BODY_ERRORS],
   },
   listOverrides: {
     method: 'GET',
     path: '/api/policy/overrides',
+    right: 'read',
     summary: 'The overrides in force',
     answers: { 200: 'OverridesAnswer' },
     errors: READ_ERRORS,
@@ -169,6 +187,7 @@ export const OPERATIONS = {
   putInForce: {
     method: 'POST',
     path: '/api/policy/overrides',
+    right: 'read',
     summary:
       'Put an override in force, such as the circuit breaker; issued again, it can only become tighter',
     ...WRITE,
@@ -179,14 +198,16 @@ export const OPERATIONS = {
   restore: {
     method: 'DELETE',
     path: '/api/policy/overrides/{name}',
+    right: 'read',
     summary: 'End an override',
     ...WRITE,
     answers: { 200: 'PolicyAnswer' },
-    errors: WRITE_ERRORS,
+    errors: [...WRITE_ERRORS, 429],
   },
   getFleet: {
     method: 'GET',
     path: '/api/policy/fleet',
+    right: 'fleet',
     summary: 'Who runs what; with a version, who has applied it, as soon as all have or the time is over',
     query: ['component', 'version', 'timeout_ms'],
     answers: { 200: 'FleetAnswer' },
@@ -202,6 +223,7 @@ export const OPERATIONS = {
   getGuardrails: {
     method: 'GET',
     path: '/api/policy/guardrails',
+    right: 'read',
     summary: 'What no writer can exceed',
     answers: { 200: 'GuardrailsAnswer' },
     errors: READ_ERRORS,

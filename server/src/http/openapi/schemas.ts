@@ -241,6 +241,7 @@ const SCHEMAS = {
     ],
   },
   AccessAnswer: object({
+    namespace: described('The one that the rights are in.', text),
     identity: text,
     verified: bool,
     authentication: { type: 'string', enum: ['off', 'on'] },
