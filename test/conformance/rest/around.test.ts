@@ -71,6 +71,7 @@ describe('REST, what stands around the policy', () => {
     const { status, headers, text } = await rest.call('GET /api/policy/schema');
     expect(status).to.equal(200);
     expect(headers['content-type']).to.match(/^application\/schema\+json/);
+    expect((await rest.call('GET /api/policy/schema?namespace=default')).status).to.equal(200);
     const { properties } = JSON.parse(text) as { properties: Record<string, unknown> };
     expect(properties).to.include.keys('risk_mode', 'allowed_symbols', 'max_positions', 'custom_params');
   });

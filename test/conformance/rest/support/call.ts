@@ -68,7 +68,7 @@ export function requestOptions(
 function exchange(
   options: RequestOptions,
   request: typeof requestPlainly,
-  bytes?: string | Buffer,
+  bytes: string | Buffer = '',
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const sent = request(options, (response) => {
@@ -88,6 +88,7 @@ function exchange(
       });
     });
     sent.on('error', reject);
-    sent.end(bytes);
+    // Together with a text Node would write the headers as UTF-8 once more.
+    sent.end(Buffer.from(bytes));
   });
 }
