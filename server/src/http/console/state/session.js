@@ -1,0 +1,100 @@
+import { credentials, refusals, rememberToken } from '../api/http.js';
+import { api } from '../api/policy-api.js';
+import { readBounds } from './bounds.js';
+import { follow, live, stopFollowing } from './live.js';
+import { createObservable } from './observable.js';
+
+const NAMESPACE_KEY = 'policystore.namespace';
+
+/** Who is here and what they may do; `phase` is starting, signed-out, failed or ready. */
+export const session = createObservable({
+  phase: 'starting',
+  problem: undefined,
+  namespace: sessionStorage.getItem(NAMESPACE_KEY) ?? 'default',
+  identity: '',
+  verified: false,
+  authentication: 'off',
+  namespaces: [],
+  rights: undefined,
+  /** The JSON Schema of the policy. */
+  schema: undefined,
+  /** What the guardrails say, per field and in words. */
+  bounds: { fields: {}, rules: [] },
+});
+
+refusals.subscribe(({ message }) => {
+  stopFollowing();
+  session.merge({ phase: 'signed-out', problem: message === '' ? undefined : new Error(message) });
+});
+
+/** Asks who this is, and follows the namespace. */
+export async function enter(namespace = session.get().namespace) {
+  session.merge({ phase: 'starting', problem: undefined });
+  try {
+    const { data } = await api.access(namespace);
+    if (!data.rights.read && data.namespaces.length > 0 && !data.namespaces.includes(namespace)) {
+      return await enter(data.namespaces[0]);
+    }
+    const [schema, guardrails] = await Promise.all([
+      session.get().schema ?? api.schema().then((answer) => answer.data),
+      data.rights.read ? api.guardrails(namespace).then((answer) => answer.data) : { schema: null },
+    ]);
+    sessionStorage.setItem(NAMESPACE_KEY, namespace);
+    session.merge({
+      phase: 'ready',
+      namespace,
+      identity: data.identity,
+      verified: data.verified,
+      authentication: data.authentication,
+      namespaces: data.namespaces,
+      rights: data.rights,
+      schema,
+      bounds: readBounds(guardrails),
+    });
+    if (live.get().namespace !== namespace || live.get().connection === 'refused') follow(namespace);
+  } catch (problem) {
+    if (problem.status === 401) return;
+    if (problem.status === 404 && namespace !== 'default') return void (await enter('default'));
+    session.merge({ phase: 'failed', problem });
+  }
+}
+
+/** Takes a token and tries it. */
+export async function signIn(token) {
+  rememberToken(token);
+  await enter();
+}
+
+export function signOut() {
+  rememberToken('');
+  stopFollowing();
+  session.merge({ phase: 'signed-out', problem: undefined });
+}
+
+/** Reads again what may be done, for a right may have come or gone. */
+export async function refreshRights() {
+  const { namespace } = session.get();
+  const { data } = await api.access(namespace);
+  session.merge({ rights: data.rights, namespaces: data.namespaces });
+}
+
+export function hasToken() {
+  return credentials.get().token !== '';
+}
+
+/** Whether a field may be changed at all: as one likes, or only to be tighter. */
+export function mayChange(rights, field) {
+  return mayWrite(rights, field) || mayTighten(rights, field);
+}
+
+export function mayWrite(rights, field) {
+  return rights?.write?.includes(field) ?? false;
+}
+
+export function mayTighten(rights, field) {
+  return rights?.tighten?.includes(field) ?? false;
+}
+
+export function mayRestore(rights, override, identity) {
+  return override.actor === identity ? rights?.restore_own : rights?.restore_others;
+}
