@@ -12,8 +12,9 @@ const LAYERS = {
   engine: ['domain', 'store/store.ts', ...SHARED],
   tls: ['watched-file.ts'],
   auth: ['engine/types.ts', 'tls', 'watched-file.ts', ...SHARED],
-  grpc: ['auth', 'domain', 'engine', 'tls', ...SHARED],
-  http: ['auth', 'domain', 'engine', 'metrics', 'tls', ...SHARED],
+  requests: ['domain', 'engine', ...SHARED],
+  grpc: ['auth', 'domain', 'engine', 'listen-error.ts', 'requests', 'tls', ...SHARED],
+  http: ['auth', 'domain', 'engine', 'listen-error.ts', 'metrics', 'requests', 'tls', ...SHARED],
   metrics: ['domain', 'engine', ...SHARED],
 };
 

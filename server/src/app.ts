@@ -9,14 +9,15 @@ import { createEngine } from './engine/engine.js';
 import type { EngineLog } from './engine/engine-log.js';
 import type { Engine } from './engine/types.js';
 import { notReached } from './errors.js';
-import { createCallLog } from './grpc/call-log.js';
-import type { Served } from './grpc/calls.js';
+import { createCallLog } from './requests/call-log.js';
 import { createGrpcServer } from './grpc/grpc-server.js';
 import { createIdentifier, unverified } from './grpc/identity.js';
+import { createHttpServer } from './http/http-server.js';
 import { createEngineLog } from './log-engine.js';
 import { openAccessRules } from './open-access.js';
 import { openGuardrails } from './open-guardrails.js';
 import { openIdentity } from './open-identity.js';
+import type { Served } from './requests/served.js';
 import { createMemoryStore } from './store/memory/memory-store.js';
 import { createPostgresStore } from './store/postgres/store.js';
 import { createRedisStore } from './store/redis/store.js';
@@ -33,6 +34,8 @@ const RETRY_MS = 1000;
 export interface App {
   /** Where gRPC listens, with the port that a 0 became. */
   readonly grpcAddress: string;
+  /** Where HTTP listens. Undefined: it does not. */
+  readonly httpAddress: string | undefined;
   /**
    * Resolves when every namespace is served, or the app was closed before. Waits for a store that is away.
    * @throws StoreUnusable when waiting will not help.
@@ -67,20 +70,33 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
       throw notReached();
     },
   };
-  const context = {
-    engine: served,
-    identifier: authenticator === undefined ? unverified : createIdentifier(authenticator),
-    log: createCallLog(log),
+  const calls = createCallLog(log);
+  const identifier = authenticator === undefined ? unverified : createIdentifier(authenticator);
+  const abort = async (error: unknown): Promise<never> => {
+    guardrails?.close();
+    access.close();
+    identity.close();
+    await store.close();
+    throw error;
   };
-  const grpc = await createGrpcServer(context, config.grpcAddress, certificates).catch(
-    async (error: unknown) => {
-      guardrails?.close();
-      access.close();
-      identity.close();
-      await store.close();
-      throw error;
-    },
-  );
+  const grpc = await createGrpcServer(
+    { engine: served, identifier, log: calls },
+    config.grpcAddress,
+    certificates,
+  ).catch(abort);
+  const http =
+    config.http &&
+    (await createHttpServer(
+      { ...config, engine: served, access, guardrails, authenticator, log: calls, metrics: undefined },
+      { ...config.http, certificates },
+    ).catch(async (error: unknown) => {
+      await grpc.close();
+      return abort(error);
+    }));
+  const setServing = (serving: boolean): void => {
+    grpc.setServing(serving);
+    http?.setServing(serving);
+  };
 
   async function start(): Promise<void> {
     await reachStore(store, log, closing.signal);
@@ -95,19 +111,20 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
       log: engineLog(config, grpc.address, log),
     });
     await engine.ready;
-    if (!isClosing()) grpc.setServing(true);
+    if (!isClosing()) setServing(true);
   }
 
   return {
     grpcAddress: grpc.address,
+    httpAddress: http?.address,
     ready: start(),
     async close() {
       closing.abort();
-      grpc.setServing(false);
+      setServing(false);
       await engine?.close();
       access.close();
       guardrails?.close();
-      await grpc.close();
+      await Promise.all([grpc.close(), http?.close()]);
       identity.close();
       await store.close();
     },

@@ -6,6 +6,17 @@ import type { Violation } from './domain/violation.js';
 export const ERRORS = {
   VALIDATION_FAILED: { grpc: status.INVALID_ARGUMENT, http: 422 },
   MALFORMED_REQUEST: { grpc: status.INVALID_ARGUMENT, http: 400 },
+  RISK_MODE_UNKNOWN: { grpc: status.INVALID_ARGUMENT, http: 400 },
+  NOTHING_TO_UPDATE: { grpc: status.INVALID_ARGUMENT, http: 400 },
+  JSON_MALFORMED: { grpc: status.INVALID_ARGUMENT, http: 422 },
+  BODY_TOO_LARGE: { grpc: status.RESOURCE_EXHAUSTED, http: 413 },
+  BODY_TOO_SLOW: { grpc: status.DEADLINE_EXCEEDED, http: 408 },
+  MEDIA_TYPE_UNSUPPORTED: { grpc: status.INVALID_ARGUMENT, http: 415 },
+  PATH_UNKNOWN: { grpc: status.UNIMPLEMENTED, http: 404 },
+  METHOD_NOT_ALLOWED: { grpc: status.UNIMPLEMENTED, http: 405 },
+  HOST_FOREIGN: { grpc: status.PERMISSION_DENIED, http: 403 },
+  ORIGIN_FOREIGN: { grpc: status.PERMISSION_DENIED, http: 403 },
+  FORGERY_HEADER_MISSING: { grpc: status.PERMISSION_DENIED, http: 403 },
   UNAUTHENTICATED: { grpc: status.UNAUTHENTICATED, http: 401 },
   CREDENTIAL_EXPIRED: { grpc: status.UNAUTHENTICATED, http: 401 },
   KEYS_UNAVAILABLE: { grpc: status.UNAVAILABLE, http: 503 },
@@ -77,6 +88,14 @@ export function shuttingDown(): PolicyError {
       retryAfterMs: 100,
     },
   );
+}
+
+/** The error as callers see it: what is not a PolicyError is a fault of the server and none of their business. */
+export function toPolicyError(error: unknown): PolicyError {
+  if (error instanceof PolicyError) return error;
+  return new PolicyError('INTERNAL', 'the server failed to handle the call; its log says why', {
+    cause: error,
+  });
 }
 
 /** What a caller hears of a fault of ours; the cause is for the log. */

@@ -7,8 +7,8 @@ import type { Logger } from 'pino';
 import { type App, createApp } from './app.js';
 import { BadSettings, type Config, readConfig } from './config/config.js';
 import { warnOfUnknownSettings } from './config/unknown-settings.js';
-import { ListenError } from './grpc/grpc-server.js';
 import { routeTransportLog } from './grpc/transport-log.js';
+import { ListenError } from './listen-error.js';
 import { createLog } from './log.js';
 import { StoreUnusable } from './store/store.js';
 import { runTokenCommand } from './token-command.js';
@@ -39,23 +39,35 @@ function readSettings(): Config {
 async function run(config: Config, log: Logger): Promise<void> {
   log.info({ version, node: process.version, ...config.effective }, 'settings');
   for (const warning of warnOfUnknownSettings(process.env)) log.warn(warning);
-  if (config.exposedWithout !== undefined) {
-    const risk = config.authenticates
-      ? 'whoever is on the way there can read tokens and use them'
-      : 'whoever reaches it can change the policy';
-    log.warn(
-      `${config.grpcAddress} can be reached by others and is without ${config.exposedWithout}: ${risk}. ` +
-        'Keep it inside a network that you trust.',
-    );
-  }
+  warnOfExposure(config, config.grpcAddress, config.exposedWithout, log);
+  if (config.http) warnOfExposure(config, config.http.address, config.http.exposedWithout, log);
   const app = await createApp(config, log);
-  log.info({ address: app.grpcAddress }, `listening on ${app.grpcAddress}`);
+  const { grpcAddress: address, httpAddress } = app;
+  if (httpAddress !== undefined) log.info({ httpAddress }, `HTTP listens on ${httpAddress}`);
+  log.info({ address }, `listening on ${address}`);
   const stopping = closeOnSignal(app, log);
   await app.ready;
   if (stopping.aborted) return;
   log.info('ready');
   if (config.log.format === 'pretty')
-    process.stdout.write(welcome(callingOf(config, app.grpcAddress), config.namespaces));
+    process.stdout.write(welcome(callingOf(config, app.grpcAddress), config.namespaces, app.httpAddress));
+}
+
+/** @param lacks What others can reach the address without. Undefined: they cannot, or it lacks nothing. */
+function warnOfExposure(
+  { authenticates }: Config,
+  address: string,
+  lacks: string | undefined,
+  log: Logger,
+): void {
+  if (lacks === undefined) return;
+  const risk = authenticates
+    ? 'whoever is on the way there can read tokens and use them'
+    : 'whoever reaches it can change the policy';
+  log.warn(
+    `${address} can be reached by others and is without ${lacks}: ${risk}. ` +
+      'Keep it inside a network that you trust.',
+  );
 }
 
 /** The result aborts when a signal has come. */

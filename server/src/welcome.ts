@@ -38,7 +38,7 @@ function proofFlags(proof: Calling['proof'], dash: string): string {
 
 export function commandsFor({ address, encrypted, proof }: Calling): Commands {
   const target = reachable(address);
-  const origin = `${encrypted ? 'https' : 'http'}://${target}`;
+  const origin = originOf({ encrypted }, address);
   const security = encrypted ? '--cacert "$POLICY_TLS_CA"' : '--http2-prior-knowledge';
   const buf = `npx buf curl --protocol grpc ${security} ${proofFlags(proof, '--')}`;
   const grpcurl = `grpcurl ${encrypted ? '-cacert "$POLICY_TLS_CA"' : '-plaintext'} ${proofFlags(proof, '-')}`;
@@ -50,13 +50,18 @@ export function commandsFor({ address, encrypted, proof }: Calling): Commands {
 }
 
 /** What a person reads when the server is ready: where, and what to try, as commands that work as printed. */
-export function welcome(calling: Calling, namespaces: readonly string[]): string {
+export function welcome(
+  calling: Calling,
+  namespaces: readonly string[],
+  httpAddress: string | undefined,
+): string {
   const { buf, bufList, grpcurl } = commandsFor(calling);
   const target = namespaces.includes('default') ? {} : { namespace: namespaces[0] };
   const patch = { ...target, patch: { max_positions: 12 }, reason: 'trying it out' };
   return [
     '',
     `PolicyStore serves gRPC on ${calling.address}`,
+    ...(httpAddress === undefined ? [] : [`Console and REST: ${originOf(calling, httpAddress)}/`]),
     ...variablesFor(calling),
     '',
     'In this directory: read the policy, watch it in a second terminal (Ctrl-C ends it), change it in a third:',
@@ -81,6 +86,10 @@ export function welcome(calling: Calling, namespaces: readonly string[]): string
     '',
     '',
   ].join('\n');
+}
+
+function originOf({ encrypted }: Pick<Calling, 'encrypted'>, address: string): string {
+  return `${encrypted ? 'https' : 'http'}://${reachable(address)}`;
 }
 
 function pathOf(method: string): string {

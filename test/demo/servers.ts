@@ -68,6 +68,7 @@ function startServer(store: string, namespace: string, settings: Identities['env
       POLICY_STORE: store,
       POLICY_NAMESPACES: namespace,
       POLICY_GRPC_ADDR: '127.0.0.1:0',
+      POLICY_HTTP_ADDR: '127.0.0.1:0',
       POLICY_LOG_FORMAT: 'json',
       POLICY_EXPECTED: EXPECTED,
       ...settings,

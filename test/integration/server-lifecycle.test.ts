@@ -17,7 +17,16 @@ import { expect } from 'chai';
 import { checkHealth } from '../support/health.js';
 import { freePort, startProcess, until } from '../support/process.js';
 import { startRedis } from '../support/redis.js';
-import { ask, connect, failure, serverProgram, spawnServer, startServer, watch } from '../support/server.js';
+import {
+  ask,
+  connect,
+  failure,
+  FREE_PORTS,
+  serverProgram,
+  spawnServer,
+  startServer,
+  watch,
+} from '../support/server.js';
 
 const ROOT = new URL('../..', import.meta.url).pathname;
 
@@ -37,7 +46,7 @@ describe('a server process', () => {
     env: Record<string, string>,
     flags: string[] = [],
   ): Promise<{ code: number | null; output: string }> {
-    const settings = { POLICY_STORE: 'memory:', POLICY_GRPC_ADDR: '127.0.0.1:0', ...env };
+    const settings = { POLICY_STORE: 'memory:', ...FREE_PORTS, ...env };
     const server = await startProcess({
       ...serverProgram(settings, flags),
       answers: () => Promise.resolve(),

@@ -25,6 +25,8 @@ import { searchForSecrets } from './secrets.js';
 
 export interface TestServer {
   readonly address: string;
+  /** Where HTTP listens. */
+  readonly httpAddress: string;
   readonly client: PolicyServiceClient;
   /** Records of the server's log so far, parsed. */
   readonly log: readonly LogRecord[];
@@ -51,7 +53,8 @@ export interface ServerSettings {
 /** A server in this process on a free port, with a client of its own. */
 export async function startServer(settings: ServerSettings = {}): Promise<TestServer> {
   const { store = 'memory:', flags = [], ready = true, credentials } = settings;
-  const config = readConfig(['--store', store, '--grpc-addr', '127.0.0.1:0', ...flags], 'test', false);
+  const addresses = ['--grpc-addr', '127.0.0.1:0', '--http-addr', '127.0.0.1:0'];
+  const config = readConfig(['--store', store, ...addresses, ...flags], 'test', false);
   const log: LogRecord[] = [];
   let written = '';
   const searched = searchForSecrets(() => written);
@@ -66,6 +69,7 @@ export async function startServer(settings: ServerSettings = {}): Promise<TestSe
   if (ready) await app.ready;
   return {
     address: app.grpcAddress,
+    httpAddress: app.httpAddress ?? '',
     client,
     log,
     async close() {
@@ -79,11 +83,16 @@ export async function startServer(settings: ServerSettings = {}): Promise<TestSe
 /** A server in a process of its own. */
 export interface ServerProcess extends ManagedProcess {
   readonly address: string;
+  /** Where HTTP listens. */
+  readonly httpAddress: string;
 }
 
 // As JSON and as pretty lines.
 const READY = /("msg":"|INFO: )ready/;
 const LISTENING = /("msg":"|INFO: )listening on/;
+
+/** Both ports are free ones of loopback. */
+export const FREE_PORTS = { POLICY_GRPC_ADDR: '127.0.0.1:0', POLICY_HTTP_ADDR: '127.0.0.1:0' };
 
 /** Starts the server's sources as a process; without POLICY_* and QT_* settings but those given. */
 export async function spawnServer(
@@ -91,12 +100,16 @@ export async function spawnServer(
   { ready = true }: { ready?: boolean } = {},
 ): Promise<ServerProcess> {
   const started = await startProcess({
-    ...serverProgram({ POLICY_STORE: 'memory:', POLICY_GRPC_ADDR: '127.0.0.1:0', ...env }),
+    ...serverProgram({ POLICY_STORE: 'memory:', ...FREE_PORTS, ...env }),
     answers: ({ output }) => Promise.resolve((ready ? READY : LISTENING).test(output)),
   });
   const address = /listening on ([^"\s]+)/.exec(started.output)?.[1];
   if (address === undefined) throw new Error(`no address in the log:\n${started.output}`);
-  return Object.defineProperty(started, 'address', { value: address }) as ServerProcess;
+  const httpAddress = /HTTP listens on ([^"\s]+)/.exec(started.output)?.[1] ?? '';
+  return Object.defineProperties(started, {
+    address: { value: address },
+    httpAddress: { value: httpAddress },
+  }) as ServerProcess;
 }
 
 /** How to run the server's sources with exactly these settings. */

@@ -1,8 +1,8 @@
 import { status } from '@grpc/grpc-js';
 import { expect } from 'chai';
 
-import { ERRORS, type ErrorReason, invalid, PolicyError } from '../../server/src/errors.js';
-import { toPolicyError, toStatus } from '../../server/src/grpc/error-status.js';
+import { ERRORS, type ErrorReason, invalid, PolicyError, toPolicyError } from '../../server/src/errors.js';
+import { toStatus } from '../../server/src/grpc/error-status.js';
 import { readFailure } from '../support/server.js';
 
 const REASONS = Object.keys(ERRORS) as ErrorReason[];
@@ -11,6 +11,17 @@ const REASONS = Object.keys(ERRORS) as ErrorReason[];
 const TABLE: Record<ErrorReason, [grpc: keyof typeof status, http: number]> = {
   VALIDATION_FAILED: ['INVALID_ARGUMENT', 422],
   MALFORMED_REQUEST: ['INVALID_ARGUMENT', 400],
+  RISK_MODE_UNKNOWN: ['INVALID_ARGUMENT', 400],
+  NOTHING_TO_UPDATE: ['INVALID_ARGUMENT', 400],
+  JSON_MALFORMED: ['INVALID_ARGUMENT', 422],
+  BODY_TOO_LARGE: ['RESOURCE_EXHAUSTED', 413],
+  BODY_TOO_SLOW: ['DEADLINE_EXCEEDED', 408],
+  MEDIA_TYPE_UNSUPPORTED: ['INVALID_ARGUMENT', 415],
+  PATH_UNKNOWN: ['UNIMPLEMENTED', 404],
+  METHOD_NOT_ALLOWED: ['UNIMPLEMENTED', 405],
+  HOST_FOREIGN: ['PERMISSION_DENIED', 403],
+  ORIGIN_FOREIGN: ['PERMISSION_DENIED', 403],
+  FORGERY_HEADER_MISSING: ['PERMISSION_DENIED', 403],
   UNAUTHENTICATED: ['UNAUTHENTICATED', 401],
   CREDENTIAL_EXPIRED: ['UNAUTHENTICATED', 401],
   KEYS_UNAVAILABLE: ['UNAVAILABLE', 503],

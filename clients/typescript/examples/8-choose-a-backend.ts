@@ -27,7 +27,7 @@ async function trade(addresses: string): Promise<void> {
 /** Runs a server on a store, for as long as `use` takes. */
 async function serve(store: string, use: (address: string) => Promise<void>): Promise<void> {
   const settings = { POLICY_STORE: store, POLICY_NAMESPACES: namespace, POLICY_GRPC_ADDR: '127.0.0.1:0' };
-  const env = { ...process.env, ...settings, POLICY_LOG_FORMAT: 'json' };
+  const env = { ...process.env, ...settings, POLICY_HTTP_ADDR: 'off', POLICY_LOG_FORMAT: 'json' };
   const server = spawn(process.execPath, [SERVER], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(server, 'exit');
   const listening = new Promise<string>((resolve) => {

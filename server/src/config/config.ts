@@ -27,6 +27,7 @@ import {
   oneOf,
   parseAddress,
   parseExpected,
+  parseHosts,
   parseLease,
   parseLogAge,
   parseLogBytes,
@@ -39,6 +40,14 @@ import {
 
 const OLDER_STORE = ['heal', 'halt'] as const;
 
+export interface HttpSettings {
+  readonly address: string;
+  /** Host names that it may be called by, beside its own address and those of loopback; in lower case. */
+  readonly hosts: readonly string[];
+  /** As `Config.exposedWithout`. */
+  readonly exposedWithout: string | undefined;
+}
+
 /** Everything that the server is told, checked. */
 export interface Config {
   readonly store: StoreUrl;
@@ -48,6 +57,8 @@ export interface Config {
   readonly grpcAddress: string;
   /** What an address that others can reach lacks, such as `encryption`. Undefined: nothing, or nobody reaches it. */
   readonly exposedWithout: string | undefined;
+  /** Undefined: HTTP is not served. */
+  readonly http: HttpSettings | undefined;
   /** Undefined: nothing is encrypted. */
   readonly tls: CertificatePaths | undefined;
   readonly auth: AuthSettings;
@@ -104,6 +115,12 @@ export function readConfig(argv: readonly string[], version: string, isTerminal:
     const parsed = parseAddress(text);
     return { text, lacks: lacking(parsed, isSaid(given.tlsCert), authenticates, insecure) };
   });
+  const httpAddress = read('httpAddr', (text) => {
+    if (text === 'off') return { text, lacks: undefined };
+    const parsed = parseAddress(text);
+    return { text, lacks: lacking(parsed, isSaid(given.tlsCert), authenticates, insecure) };
+  });
+  const httpHosts = read('httpHosts', parseHosts);
   const store = read('store', parseStoreUrl);
   const maxEntries = read('logMaxChanges', parseLogChanges);
   const maxBytes = read('logMaxBytes', parseLogBytes);
@@ -122,6 +139,8 @@ export function readConfig(argv: readonly string[], version: string, isTerminal:
     problems.length > 0 ||
     insecure === undefined ||
     address === undefined ||
+    httpAddress === undefined ||
+    httpHosts === undefined ||
     store === undefined ||
     maxEntries === undefined ||
     maxBytes === undefined ||
@@ -144,6 +163,10 @@ export function readConfig(argv: readonly string[], version: string, isTerminal:
     olderStore,
     grpcAddress: address.text,
     exposedWithout: address.lacks,
+    http:
+      httpAddress.text === 'off'
+        ? undefined
+        : { address: httpAddress.text, hosts: httpHosts, exposedWithout: httpAddress.lacks },
     tls,
     auth,
     authenticates,

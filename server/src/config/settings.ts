@@ -69,6 +69,23 @@ const TABLE = {
     description: 'where gRPC listens; port 0 takes a free one',
     fallback: '127.0.0.1:50051',
   },
+  httpAddr: {
+    env: 'POLICY_HTTP_ADDR',
+    flag: '--http-addr',
+    placeholder: '<host:port>',
+    group: NETWORK,
+    description:
+      'where REST, metrics, health and the console are served; port 0 takes a free one; off: they are not',
+    fallback: '127.0.0.1:8000',
+  },
+  httpHosts: {
+    env: 'POLICY_HTTP_HOSTS',
+    flag: '--http-hosts',
+    placeholder: '<names>',
+    group: NETWORK,
+    description:
+      'further host names that the HTTP port may be called by, separated by commas; its own address and localhost always may',
+  },
   insecure: {
     env: 'POLICY_INSECURE',
     flag: '--insecure',

@@ -97,6 +97,19 @@ export function parseExpected(text: string): { readonly component: string; reado
   return expected;
 }
 
+/** @returns host names in lower case */
+export function parseHosts(text: string): readonly string[] {
+  if (text === '') return [];
+  return text.split(',').map((part) => {
+    const name = part.trim().toLowerCase();
+    if (/^(?!-)[a-z0-9.-]{1,253}$/.test(name) || /^\[[0-9a-f:.]+\]$/.test(name)) return name;
+    throw new BadValue(
+      `holds ${JSON.stringify(part.trim())}; write names without scheme and port, such as policy.example.com, ` +
+        'separated by commas',
+    );
+  });
+}
+
 export interface Address {
   /** As given, such as `127.0.0.1:50051` or `[::1]:50051`. */
   readonly text: string;

@@ -7,13 +7,32 @@ import { check, OUTPUT_ONLY } from './rules.js';
 import { checkStruct } from './struct-rules.js';
 import { type Finding, shown } from './violation.js';
 
+/** How many unknown keys are reported. */
+const MAX_UNKNOWN = 50;
+
 /**
  * Everything wrong with a policy in REST shape: snake_case, the risk mode by name. Output-only keys are ignored; an
  * unknown key is a finding that names the nearest known one. The path of the whole is empty.
  */
 export function checkPolicyJson(value: unknown): Finding[] {
-  if (!isJsonObject(value)) return [{ path: [], description: `must be an object, got ${shown(value)}` }];
-  return Object.entries(value).flatMap(([key, member]) => checkMember(key, member));
+  if (!isJsonObject(value)) return [notAnObject(value)];
+  const known = Object.entries(value).filter(([key]) => isKnown(key));
+  return [...known.flatMap(([key, member]) => checkMember(key, member)), ...checkKeys(value)];
+}
+
+/** What is wrong with the keys of a policy or of a patch in REST shape. */
+export function checkKeys(json: JsonObject): Finding[] {
+  // Each is compared with every field, which a million of them must not hold the process up with.
+  const unknown = Object.keys(json).filter((key) => !isKnown(key));
+  return unknown.slice(0, MAX_UNKNOWN).map((key) => {
+    const guess = nearest(key, FIELDS);
+    const hint = guess === undefined ? `known are ${FIELDS.join(', ')}` : `did you mean ${guess}?`;
+    return { path: [key], description: `is not a field of a policy: ${hint}`, kind: 'unknown' };
+  });
+}
+
+export function notAnObject(value: unknown): Finding {
+  return { path: [], description: `must be an object, got ${shown(value)}`, kind: 'type' };
 }
 
 /** A policy in REST shape that `checkPolicyJson` found nothing wrong with. */
@@ -75,10 +94,12 @@ function objectOf(entries: ReadonlyMap<string, Json>): JsonObject {
 
 function checkMember(key: string, value: Json): Finding[] {
   const name = FIELDS.find((field) => field === key);
-  if (name === 'system_health' || name === 'custom_params') return checkStruct(value, [name]);
-  if (name !== undefined) return check(name, value, [name]);
-  if (OUTPUT_ONLY.has(key)) return [];
-  const known = nearest(key, FIELDS);
-  const hint = known === undefined ? `known are ${FIELDS.join(', ')}` : `did you mean ${known}?`;
-  return [{ path: [key], description: `is not a field of a policy: ${hint}` }];
+  if (name === undefined) return [];
+  return name === 'system_health' || name === 'custom_params'
+    ? checkStruct(value, [name])
+    : check(name, value, [name]);
+}
+
+function isKnown(key: string): boolean {
+  return OUTPUT_ONLY.has(key) || (FIELDS as readonly string[]).includes(key);
 }

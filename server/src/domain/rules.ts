@@ -44,6 +44,7 @@ export function check(rule: Rule, value: unknown, path: Finding['path']): Findin
     .map((error) => ({
       path: [...path, ...innerPath(error, value)],
       description: words(error),
+      ...(isOfOtherType(error) && { kind: 'type' as const }),
     }));
 }
 
@@ -67,6 +68,10 @@ function part(pointer: string): ValidateFunction {
 /** Errors that another one states better: of the key itself, of the enum. */
 function isRepeated({ keyword, parentSchema }: ErrorObject): boolean {
   return keyword === 'propertyNames' || (keyword === 'type' && (parentSchema as Stated).enum !== undefined);
+}
+
+function isOfOtherType({ keyword, data }: ErrorObject): boolean {
+  return keyword === 'type' || (keyword === 'enum' && typeof data !== 'string');
 }
 
 function innerPath({ instancePath, data }: ErrorObject, root: unknown): (string | number)[] {

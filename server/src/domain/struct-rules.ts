@@ -16,7 +16,7 @@ type Path = (string | number)[];
 export function checkMembers(value: unknown, path: Finding['path']): Finding[] {
   const findings: Finding[] = [];
   if (isJsonObject(value)) walkObject(value, [...path], 1, false, findings);
-  else findings.push({ path, description: `must be an object, got ${shown(value)}` });
+  else findings.push({ path, description: `must be an object, got ${shown(value)}`, kind: 'type' });
   return findings;
 }
 

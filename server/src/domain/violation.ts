@@ -13,6 +13,8 @@ export interface Violation {
 export interface Finding {
   readonly path: readonly (string | number)[];
   readonly description: string;
+  /** Where more is known than that the value is wrong. */
+  readonly kind?: 'type' | 'unknown' | 'missing';
 }
 
 const MAX_REPORTED = 100;

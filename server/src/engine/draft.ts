@@ -102,7 +102,11 @@ export class Draft {
     const expected = request.expectedVersion;
     if (expected === undefined) return;
     const guarded = step.on === 'base' ? step.guarded : step.guarded(this.#composer.overrides);
-    const conflict = this.#fieldRevisions.conflict(expected, this.#composer.head, guarded);
+    const { head } = this.#composer;
+    const conflict =
+      request.exactly === true
+        ? differing(expected, head)
+        : this.#fieldRevisions.conflict(expected, head, guarded);
     if (conflict === undefined) return;
     throw new PolicyError(
       'VERSION_MISMATCH',
@@ -209,6 +213,12 @@ export class Draft {
       overrides: [...inForce],
     };
   }
+}
+
+/** Why the current version is not the expected one; undefined: it is. */
+function differing(expected: Version, current: Version): string | undefined {
+  if (expected.epoch === current.epoch && expected.revision === current.revision) return undefined;
+  return `the current version is ${formatVersion(current)}`;
 }
 
 /** A list as executors read it lacks what an override hides: written back, it would be lost for good. */

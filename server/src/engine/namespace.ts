@@ -12,6 +12,7 @@ import type { Policy } from '../domain/policy.js';
 import type { PolicyStore } from '../store/store.js';
 import type { Access } from './access/access.js';
 import { GetBytes } from './bytes/get-bytes.js';
+import { currentState } from './current-state.js';
 import type { EngineLog } from './engine-log.js';
 import type { GuardrailSource } from './guard.js';
 import { Fleet } from './fleet/fleet.js';
@@ -29,6 +30,7 @@ import type { OlderStore } from './recovery.js';
 import { StoreTime } from './store-time.js';
 import type {
   Acknowledgement,
+  CurrentState,
   Expected,
   FleetQuery,
   GetQuery,
@@ -72,6 +74,7 @@ export interface NamespaceOptions {
 export class ServedNamespace implements Namespace {
   readonly name: string;
   readonly #journal: Journal;
+  readonly #lease: Lease;
   readonly #getBytes: GetBytes;
   readonly #writeLimiter: WriteLimiter;
   readonly #writer: Writer;
@@ -89,6 +92,7 @@ export class ServedNamespace implements Namespace {
     const journal = new Journal({ ...options, storeTime, trailed: options.guardrails !== undefined });
     const parts = { ...options, journal, lease, storeTime };
     this.#journal = journal;
+    this.#lease = lease;
     this.#getBytes = new GetBytes(lease);
     this.#writeLimiter = new WriteLimiter(parts);
     this.#writer = new Writer(parts);
@@ -114,6 +118,14 @@ export class ServedNamespace implements Namespace {
   async start(): Promise<void> {
     await this.#follower.start();
     if (this.ready) await this.#fleet.start();
+  }
+
+  get state(): CurrentState {
+    return currentState(this.#journal.replica);
+  }
+
+  get validForMs(): number {
+    return this.#lease.remainingMs;
   }
 
   current(view: View): Buffer {

@@ -10,13 +10,14 @@ import type {
   PolicyPatch,
   Preset,
   Selector,
+  TradingState,
   Version,
   View,
   WaitAppliedResponse,
 } from '@policystore/client/proto';
 
 import type { NamespaceRight, ServerRight } from '../domain/access/rights.js';
-import type { FieldName } from '../domain/policy.js';
+import type { FieldName, Policy } from '../domain/policy.js';
 
 /** Who calls. */
 export interface Identity {
@@ -67,6 +68,8 @@ export interface WriteRequest {
   readonly action: WriteAction;
   readonly actor: Identity;
   readonly expectedVersion?: Version | undefined;
+  /** That it must be the current version, whatever changed since. */
+  readonly exactly?: boolean;
   /** Empty: a retry is a new write. */
   readonly requestId: string;
   readonly reason: string;
@@ -191,11 +194,30 @@ export interface Watcher {
   close(): void;
 }
 
+/** What is in force, for a transport that has an encoding of its own. */
+export interface CurrentState {
+  /** Another object whenever anything that readers see has changed. */
+  readonly key: object;
+  readonly version: Version;
+  /** Whether the version alone tells what readers see: nothing is pending. */
+  readonly isPlain: boolean;
+  /** When that version was committed, in microseconds since the Unix epoch. */
+  readonly lastUpdated: number;
+  readonly tradingState: TradingState;
+  readonly overrides: readonly Override[];
+  /** Must be read within this turn of the event loop: the next change is made in place. */
+  policy(view: View): Readonly<Policy>;
+}
+
 /** One namespace of the server. Every method throws or rejects with PolicyError. */
 export interface Namespace {
   readonly name: string;
   /** Whether the store was reached and the namespace is served. */
   readonly ready: boolean;
+  /** What is in force now, from memory. */
+  readonly state: CurrentState;
+  /** How long that may be believed, in milliseconds. */
+  readonly validForMs: number;
   /** The encoded GetResponse of the current policy, from memory. The hot path. */
   current(view: View): Buffer;
   /** The encoded GetResponse for a query with conditions; at once where nothing has to be waited for. */

@@ -1,10 +1,11 @@
 import type { sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
 
-import type { NamespaceRight } from '../domain/access/rights.js';
-import type { Engine, Identity, Namespace } from '../engine/types.js';
-import type { CallFacts, CallLog } from './call-log.js';
+import type { Identity } from '../engine/types.js';
+import { toPolicyError } from '../errors.js';
+import type { CallFacts, CallLog } from '../requests/call-log.js';
+import type { Served } from '../requests/served.js';
 import { Unreadable } from './codecs.js';
-import { toPolicyError, toStatus, type FailureStatus } from './error-status.js';
+import { toStatus, type FailureStatus } from './error-status.js';
 import type { Caller, Identifier } from './identity.js';
 
 const SLOW_MS = 1000;
@@ -42,22 +43,6 @@ export function abandonment(call: Pick<ServerUnaryCall<unknown, unknown>, 'on'>)
     abandoned.abort(ABANDONED);
   });
   return abandoned.signal;
-}
-
-/** The part of an engine that calls need. */
-export type NamespaceFinder = Pick<Engine, 'namespace'>;
-
-/** What the calls of a server are made to. */
-export type Served = Pick<Engine, 'namespace' | 'permit'>;
-
-/** @throws PolicyError PERMISSION_DENIED, NAMESPACE_UNKNOWN */
-export function namespaceOf(
-  engine: NamespaceFinder,
-  request: { readonly namespace: string },
-  identity: Identity,
-  right: NamespaceRight = 'read',
-): Namespace {
-  return engine.namespace(request.namespace === '' ? 'default' : request.namespace, identity, right);
 }
 
 /** @throws PolicyError where the request could not be decoded. */

@@ -2,7 +2,7 @@ import { Metadata, type status } from '@grpc/grpc-js';
 import { type Any, BadRequest, ErrorInfo, RetryInfo, Status } from '@policystore/client/proto';
 
 import type { Violation } from '../domain/violation.js';
-import { ERRORS, PolicyError } from '../errors.js';
+import { ERRORS, type PolicyError } from '../errors.js';
 
 /** The domain of every ErrorInfo. */
 const ERROR_DOMAIN = 'policystore';
@@ -33,14 +33,6 @@ export function toStatus(error: PolicyError): FailureStatus {
   const metadata = new Metadata();
   metadata.set(DETAILS_KEY, encodeDetails(code, message, error));
   return { code, details: message, metadata };
-}
-
-/** The error as callers see it: what is not a PolicyError is a fault of the server and none of their business. */
-export function toPolicyError(error: unknown): PolicyError {
-  if (error instanceof PolicyError) return error;
-  return new PolicyError('INTERNAL', 'the server failed to handle the call; its log says why', {
-    cause: error,
-  });
 }
 
 function encodeDetails(code: number, message: string, error: PolicyError): Buffer {

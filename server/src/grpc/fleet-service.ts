@@ -11,17 +11,10 @@ import {
 } from '@policystore/client/proto';
 
 import type { Identity } from '../engine/types.js';
-import {
-  abandonment,
-  CallEnds,
-  type NamespaceFinder,
-  namespaceOf,
-  readable,
-  type ServiceContext,
-  type Unary,
-} from './calls.js';
+import { type NamespaceFinder, namespaceOf } from '../requests/served.js';
+import { abandonment, CallEnds, readable, type ServiceContext, type Unary } from './calls.js';
 import type { Unreadable } from './codecs.js';
-import { checkAcknowledge, checkListWatchers, checkWaitApplied } from './fleet-checks.js';
+import { checkAcknowledge, checkListWatchers, checkWaitApplied } from '../requests/fleet-checks.js';
 import { Later } from './later.js';
 
 /** The handlers of FleetService: check the request, ask the engine, answer. None of them throws. */

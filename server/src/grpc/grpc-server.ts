@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 
+import { listenError } from '../listen-error.js';
 import type { Certificates } from '../tls/certificates.js';
 import type { ServiceContext } from './calls.js';
 import { fleetServiceMethods, historyServiceMethods, policyServiceMethods } from './codecs.js';
@@ -21,6 +22,9 @@ const SERVICES = [
   'grpc.reflection.v1.ServerReflection',
   'grpc.reflection.v1alpha.ServerReflection',
 ];
+
+/** What to change where the address cannot be had. */
+const SETTING = 'POLICY_GRPC_ADDR (--grpc-addr) to another address, such as 127.0.0.1:50052';
 
 /** Time for calls under way when the server stops. A health watch never ends by itself. */
 const DRAIN_MS = 1000;
@@ -47,11 +51,6 @@ export interface GrpcServer {
   setServing(serving: boolean): void;
   /** Refuses new calls, waits for those under way, then cuts what is left. */
   close(): Promise<void>;
-}
-
-/** The address cannot be listened on. */
-export class ListenError extends Error {
-  override readonly name = 'ListenError';
 }
 
 /**
@@ -88,21 +87,9 @@ function bind(server: Server, address: string, credentials: ServerCredentials): 
   return new Promise((resolve, reject) => {
     server.bindAsync(address, credentials, (error, port) => {
       if (error === null) resolve(port);
-      else reject(new ListenError(explain(address, error.message), { cause: error }));
+      else reject(listenError(address, error, SETTING));
     });
   });
-}
-
-function explain(address: string, message: string): string {
-  const mend = 'set POLICY_GRPC_ADDR (--grpc-addr) to another address, such as 127.0.0.1:50052';
-  if (message.includes('EADDRINUSE')) {
-    return `cannot listen on ${address}: another process holds the port; stop it or ${mend}`;
-  }
-  if (message.includes('EACCES')) return `cannot listen on ${address}: no right to use the port; ${mend}`;
-  if (message.includes('EADDRNOTAVAIL') || message.includes('ENOTFOUND') || message.includes('resol')) {
-    return `cannot listen on ${address}: this machine does not have that address; ${mend}`;
-  }
-  return `cannot listen on ${address}: ${message}; ${mend}`;
 }
 
 async function shutDown(server: Server): Promise<void> {

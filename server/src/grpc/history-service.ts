@@ -1,16 +1,9 @@
 import type { GetRevisionRequest, ListChangesRequest } from '@policystore/client/proto';
 
 import type { HistoryPage, Namespace, PastState } from '../engine/types.js';
-import {
-  abandonment,
-  CallEnds,
-  type NamespaceFinder,
-  namespaceOf,
-  readable,
-  type ServiceContext,
-  type Unary,
-} from './calls.js';
-import { checkGetRevision, checkListChanges } from './history-checks.js';
+import { type NamespaceFinder, namespaceOf } from '../requests/served.js';
+import { abandonment, CallEnds, readable, type ServiceContext, type Unary } from './calls.js';
+import { checkGetRevision, checkListChanges } from '../requests/history-checks.js';
 
 /** The handlers of HistoryService: check the request, ask the engine, answer. None of them throws. */
 export interface HistoryService {

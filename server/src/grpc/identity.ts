@@ -7,13 +7,8 @@ import type { Metadata, ServerUnaryCall } from '@grpc/grpc-js';
 import type { Authenticator, Shown } from '../auth/authenticator.js';
 import type { Peer } from '../auth/peer-identities.js';
 import type { Identity } from '../engine/types.js';
-import { invalid, type PolicyError } from '../errors.js';
-
-/** The metadata key in which a caller names itself. Not verified, and of no meaning where callers have to prove it. */
-const CLIENT_KEY = 'x-policy-client';
-
-const ANONYMOUS: Identity = { name: 'anonymous', verified: false };
-const MAX_NAME = 128;
+import type { PolicyError } from '../errors.js';
+import { ANONYMOUS, CLIENT_KEY, claimedIdentity, claimedName } from '../requests/claimed-identity.js';
 
 /** What there is to know of who makes a call. */
 export interface Caller extends Pick<ServerUnaryCall<unknown, unknown>, 'getAuthContext'> {
@@ -30,10 +25,10 @@ export interface Identifier {
   hold(call: Caller, identity: Identity, end: (error: PolicyError) => void): () => void;
 }
 
-/** Callers are whom they say they are. */
+/** Callers are whom they say they are. The transport drops names that are not printable ASCII; such a caller is anonymous. */
 export const unverified: Identifier = {
-  identify: ({ metadata }) => claimed(metadata),
-  nameOf: ({ metadata }) => String(metadata.get(CLIENT_KEY)[0] ?? ANONYMOUS.name).slice(0, MAX_NAME),
+  identify: ({ metadata }) => claimedIdentity(metadata.get(CLIENT_KEY)),
+  nameOf: ({ metadata }) => claimedName(metadata.get(CLIENT_KEY)),
   hold: () => () => undefined,
 };
 
@@ -44,21 +39,6 @@ export function createIdentifier(authenticator: Authenticator): Identifier {
     nameOf: (call) => authenticator.known(shownBy(call))?.name ?? ANONYMOUS.name,
     hold: (call, identity, end) => authenticator.hold(shownBy(call), identity, end),
   };
-}
-
-/**
- * The transport drops values that are not printable ASCII; such a caller is anonymous.
- * @throws PolicyError VALIDATION_FAILED for a name too long, or several.
- */
-function claimed(metadata: Metadata): Identity {
-  const given = metadata.get(CLIENT_KEY);
-  if (given.length === 0 || given[0] === '') return ANONYMOUS;
-  const name = given[0];
-  if (given.length > 1 || typeof name !== 'string' || name.length > MAX_NAME) {
-    const description = 'must be one name of at most 128 printable ASCII characters';
-    throw invalid([{ field: CLIENT_KEY, description }]);
-  }
-  return { name, verified: false };
 }
 
 function shownBy(call: Caller): Shown {

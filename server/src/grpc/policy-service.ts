@@ -15,15 +15,8 @@ import {
 } from '@policystore/client/proto';
 
 import type { Identity, WriteAction, WriteOutcome, WriteRequest } from '../engine/types.js';
-import {
-  abandonment,
-  CallEnds,
-  type NamespaceFinder,
-  namespaceOf,
-  readable,
-  type ServiceContext,
-  type Unary,
-} from './calls.js';
+import { type NamespaceFinder, namespaceOf } from '../requests/served.js';
+import { abandonment, CallEnds, readable, type ServiceContext, type Unary } from './calls.js';
 import type { Unreadable } from './codecs.js';
 import {
   checkGet,
@@ -32,7 +25,7 @@ import {
   checkRollback,
   checkWatch,
   checkWrite,
-} from './request-checks.js';
+} from '../requests/request-checks.js';
 import { carryWatch } from './watch-stream.js';
 
 /** What every request of a write says. */

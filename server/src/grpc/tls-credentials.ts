@@ -1,12 +1,7 @@
-import { constants } from 'node:crypto';
-import type { SecureContextOptions } from 'node:tls';
-
 import { ServerCredentials } from '@grpc/grpc-js';
 
-import type { Certificates, Material } from '../tls/certificates.js';
-
-/** A peer that does not finish its handshake by then is cut off. */
-const HANDSHAKE_MS = 10_000;
+import type { Certificates } from '../tls/certificates.js';
+import { HANDSHAKE_MS, secureContextOptions } from '../tls/secure-context.js';
 
 /**
  * TLS by certificates that may be replaced while connections are open: those stay, new ones get the new certificate. A
@@ -17,19 +12,14 @@ export class TlsCredentials extends ServerCredentials {
     const requestCert = certificates.current.clientCa !== undefined;
     super(
       { requestCert, rejectUnauthorized: false, handshakeTimeout: HANDSHAKE_MS },
-      contextOf(certificates.current),
+      secureContextOptions(certificates.current),
     );
     certificates.onChange((material) => {
-      this.updateSecureContextOptions(contextOf(material));
+      this.updateSecureContextOptions(secureContextOptions(material));
     });
   }
 
   _equals(other: ServerCredentials): boolean {
     return other === this;
   }
-}
-
-/** Sessions are not resumed: a resumed one would come without the certificates between the client's and its authority. */
-function contextOf({ cert, key, clientCa }: Material): SecureContextOptions {
-  return { cert, key, secureOptions: constants.SSL_OP_NO_TICKET, ...(clientCa && { ca: clientCa }) };
 }

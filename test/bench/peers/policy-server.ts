@@ -21,7 +21,13 @@ export async function startPolicyServer(
     const server = await startProcess({
       command: 'sh',
       args: ['-c', 'exec "$0" "$1" > /dev/null', process.execPath, MAIN],
-      env: { PATH: process.env['PATH'], POLICY_STORE: store, POLICY_GRPC_ADDR: address, ...security?.env },
+      env: {
+        PATH: process.env['PATH'],
+        POLICY_STORE: store,
+        POLICY_GRPC_ADDR: address,
+        POLICY_HTTP_ADDR: 'off',
+        ...security?.env,
+      },
       answers: async () => {
         const client = new PolicyClient({
           addresses: address,

@@ -1,5 +1,5 @@
 import type { Applied } from '../patch/patch.js';
-import type { FieldName, Policy } from '../policy.js';
+import type { FieldName, JsonObject, Policy } from '../policy.js';
 import type { Finding } from '../violation.js';
 import type { Moves } from './moves.js';
 import type { Past } from './trail.js';
@@ -11,6 +11,8 @@ export interface Guardrail {
   readonly description: string;
   /** Absent: in all. */
   readonly namespaces: readonly string[] | undefined;
+  /** What it demands, as its file has it: a `schema`, or a `field` and how far it may move. */
+  readonly demands: JsonObject;
   /** How much of the policy it looks at for one change, at most: keywords of a schema, once for each entry. */
   readonly steps: number;
   /** What the change makes worse, as paths in the policy. Empty: the rule lets it pass. */

@@ -20,6 +20,7 @@ export function createSchemaRule({ schema, ...rule }: SchemaRule): Guardrail | F
   const concerned = new Set(fields);
   return {
     ...rule,
+    demands: { schema },
     steps,
     check(change) {
       if (!change.loosened.some((field) => concerned.has(field))) return [];

@@ -26,6 +26,11 @@ export function createStepLimit(limit: StepLimit): Guardrail {
     name,
     description,
     namespaces,
+    demands: {
+      field,
+      ...(limit.perChange && { per_change: boundJson(limit.perChange) }),
+      ...(limit.perHour && { per_hour: boundJson(limit.perHour) }),
+    },
     // The cost follows the change, not the policy.
     steps: 0,
     check({ moves, after, past }) {
@@ -113,6 +118,10 @@ function valueText(field: NumberField, value: number | undefined): string {
 
 function boundText(bound: Bound): string {
   return 'amount' in bound ? String(bound.amount) : `${bound.percent} %`;
+}
+
+function boundJson(bound: Bound): number | string {
+  return 'amount' in bound ? bound.amount : `${bound.percent}%`;
 }
 
 const MAX_LISTED = 5;

@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { pino } from 'pino';
 
 import { type ErrorReason, PolicyError } from '../../../server/src/errors.js';
-import { createCallLog } from '../../../server/src/grpc/call-log.js';
+import { createCallLog } from '../../../server/src/requests/call-log.js';
 
 describe('the line in the log about a call that failed', () => {
   function told(reason: ErrorReason, message: string): string {

@@ -13,6 +13,8 @@ export interface CallFacts {
   readonly actor: string;
   readonly peer: string;
   readonly ms: number;
+  /** By which its caller knows it. */
+  readonly requestId?: string;
 }
 
 /** What the operator reads about single calls. A successful and quick call leaves no line. */

@@ -1,7 +1,7 @@
 import { ListChangesRequest } from '@policystore/client/proto';
 import { expect } from 'chai';
 
-import { checkListChanges } from '../../../server/src/grpc/history-checks.js';
+import { checkListChanges } from '../../../server/src/requests/history-checks.js';
 
 describe('the time range of a ListChanges', () => {
   const at = (nanos: number) => ({ seconds: 1, nanos });
