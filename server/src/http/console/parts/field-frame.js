@@ -49,8 +49,7 @@ export function FieldFrame({ field, base, policy, namespace, judged, children, g
             ${judged.conflicts.map(
               ({ key, began, theirs, yours }) =>
                 html`<li>
-                  ${key && html`<code>${key}</code> `}was ${show(field, began)}; theirs
-                  <strong>${show(field, theirs)}</strong>, yours <strong>${show(field, yours)}</strong>
+                  ${key && html`<code>${key}</code> `}was ${show(field, began)}; theirs <strong>${show(field, theirs)}</strong>, yours <strong>${show(field, yours)}</strong>
                 </li>`,
             )}
           </ul>

@@ -2,7 +2,7 @@ import { html, useEffect, useRef } from '../vendor/preact.js';
 import uPlot from '../vendor/uplot.js';
 
 const HEIGHT = 92;
-const TIMES_HEIGHT = 30;
+const TIMES_HEIGHT = 46;
 const AXIS_WIDTH = 96;
 const NARROW_AXIS_WIDTH = 78;
 /** All plots of a page move their cursors together. */

@@ -1,6 +1,7 @@
 import { api } from '../api/policy-api.js';
 import { LIMITS } from './fields.js';
 import { tightened } from './restored.js';
+import { revisionOf } from './version.js';
 import { readTime } from '../parts/time.js';
 
 const COURSE = ['risk_mode', ...LIMITS];
@@ -22,7 +23,7 @@ export async function readCourse(namespace, now, signal) {
   const changes = [...all.values()]
     .map((change) => ({ ...change, at: readTime(change.commit_time).getTime() / 1000 }))
     .filter(({ at }) => at >= cut)
-    .sort((a, b) => a.at - b.at || revisionOf(a) - revisionOf(b));
+    .sort((a, b) => a.at - b.at || revisionOf(a.version) - revisionOf(b.version));
   return { points: pointsOf(changes, now), isCut: cut > -Infinity };
 }
 
@@ -41,10 +42,6 @@ async function pages(namespace, query, signal) {
 /** Before this the pages tell only part of what happened. */
 function cutOf({ changes, isCut }) {
   return isCut && changes.length > 0 ? readTime(changes.at(-1).commit_time).getTime() / 1000 : -Infinity;
-}
-
-function revisionOf({ version }) {
-  return Number(version.slice(version.lastIndexOf(':') + 1));
 }
 
 /** Backwards from now, for what a field was before a change the change itself says. */

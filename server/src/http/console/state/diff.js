@@ -15,7 +15,9 @@ import { isObject, LISTS, MAPS, sameJson } from './patch.js';
  * @returns {Difference[]}
  */
 export function differences(before, after, fields = FIELDS) {
-  return fields.flatMap((field) => fieldDifferences(field, before?.[field], after?.[field]));
+  return fields.flatMap((field) =>
+    fieldDifferences(field, before?.[field] ?? undefined, after?.[field] ?? undefined),
+  );
 }
 
 function fieldDifferences(field, before, after) {

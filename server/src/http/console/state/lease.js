@@ -1,5 +1,6 @@
 import { api } from '../api/policy-api.js';
 import { createObservable } from './observable.js';
+import { includes } from './version.js';
 
 /** Where the server does not say otherwise; as the server's default. */
 const USUAL_LEASE_MS = 10_000;
@@ -22,14 +23,14 @@ export function dropLease() {
 /** Takes a lease for a version; it holds as soon as that version, or a later one, is held. */
 export function takeLease({ version, until, lengthMs }, held) {
   if (until === undefined) return;
-  if (isReached(version, held)) extend(until, lengthMs);
+  if (includes(held, version)) extend(until, lengthMs);
   else
     ahead = [...ahead.filter((one) => one.until > performance.now()), { version, until, lengthMs }].slice(-8);
 }
 
 /** The stream has brought another version. */
 export function holdVersion(held) {
-  const reached = ahead.filter(({ version }) => isReached(version, held));
+  const reached = ahead.filter(({ version }) => includes(held, version));
   ahead = ahead.filter((one) => !reached.includes(one));
   for (const { until, lengthMs } of reached) extend(until, lengthMs);
 }
@@ -38,17 +39,6 @@ function extend(until, lengthMs) {
   const { until: before = 0 } = lease.get();
   if (until > before) lease.merge({ until, lengthMs: Math.max(lengthMs, 1) });
   tick();
-}
-
-function isReached(version, held) {
-  const [epoch, revision] = parts(version);
-  const [heldEpoch, heldRevision] = parts(held);
-  return epoch === heldEpoch && heldRevision >= revision;
-}
-
-function parts(version = '') {
-  const colon = version.lastIndexOf(':');
-  return [version.slice(0, colon), Number(version.slice(colon + 1))];
 }
 
 function tick() {

@@ -1,9 +1,11 @@
 import { api } from '../api/policy-api.js';
+import { Problem } from '../api/problem.js';
 import { followPolicy } from '../api/watch.js';
 import { dropLease, holdVersion, keepLease, takeLease } from './lease.js';
 import { tell } from './news.js';
 import { createObservable } from './observable.js';
 import { applyPatch } from './patch.js';
+import { revisionOf } from './version.js';
 
 /** How long the base may lag behind while many changes come. */
 const BASE_PAUSE_MS = 400;

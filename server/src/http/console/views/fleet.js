@@ -10,7 +10,7 @@ import { safeText, wordOf } from './receipt.js';
 const EVERY_MS = 2000;
 const SHOWN = 100;
 /** What needs a look comes first. */
-const ORDER = ['lost', 'rejected', 'pending', 'applied', 'does not say'];
+const ORDER = ['lost', 'rejected', 'pending', 'applied', 'only watches'];
 
 /** Everybody who is there, what each runs, and who lags, rejected or is lost. */
 export function FleetView() {

@@ -30,23 +30,17 @@ export function OverviewView() {
           <${OverrideCards} />
         </section>`
       }
-      <${LimitsCard} policy=${policy} base=${base} />
-      <${NamesCard}
-        field="allowed_strategies"
-        policy=${policy}
-        base=${base}
-        nothing="No strategy may open positions."
-      />
-      <${NamesCard}
-        field="allowed_symbols"
-        policy=${policy}
-        base=${base}
-        nothing="No symbol may be traded."
-      />
-      <${RankingsCard} rankings=${policy.opp_rankings} />
-      <${ModelsCard} models=${policy.model_versions} />
-      <${StructCard} field="system_health" value=${policy.system_health} />
-      <${StructCard} field="custom_params" value=${policy.custom_params} />
+      <div class="stack">
+        <${LimitsCard} policy=${policy} base=${base} />
+        <${ModelsCard} models=${policy.model_versions} />
+        <${StructCard} field="system_health" value=${policy.system_health} />
+      </div>
+      <div class="stack">
+        <${NamesCard} field="allowed_strategies" policy=${policy} base=${base} nothing="No strategy may open positions." />
+        <${NamesCard} field="allowed_symbols" policy=${policy} base=${base} nothing="No symbol may be traded." />
+        <${RankingsCard} rankings=${policy.opp_rankings} />
+        <${StructCard} field="custom_params" value=${policy.custom_params} />
+      </div>
     </div>`;
 }
 
@@ -86,12 +80,15 @@ function Posture() {
       ${
         cause &&
         html`<span class="last-cause">
-          last: ${cause.kind.toLowerCase()} by
-          ${cause.actor || 'nobody named'}${cause.reason && ` – “${cause.reason}”`}
+          last: ${causeText(cause)}
         </span>`
       }
     </p>
   </section>`;
+}
+
+function causeText({ kind, actor, reason }) {
+  return `${kind.toLowerCase()} by ${actor || 'nobody named'}${reason ? ` – “${reason}”` : ''}`;
 }
 
 function Written({ field }) {

@@ -28,14 +28,7 @@ export function PolicyView() {
       <h1>Policy</h1>
       ${mayReset && html`<button type="button" onClick=${() => setResetting(true)}>Presets and reset…</button>`}
     </div>
-    ${
-      overrides.length > 0 &&
-      html`<p class="hint">
-        You edit the base.
-        ${overrides.length === 1 ? 'An override tightens' : `${overrides.length} overrides tighten`} it: what
-        is in force is shown beside it.
-      </p>`
-    }
+    ${overrides.length > 0 && html`<p class="hint">${hintFor(overrides.length)}</p>`}
     <form class="editors" onSubmit=${(event) => event.preventDefault()}>
       <${ModeEditor} ...${of('risk_mode')} />
       ${LIMITS.map((field) => html`<${NumberEditor} key=${field} ...${of(field)} />`)}
@@ -47,4 +40,9 @@ export function PolicyView() {
     </form>
     <${SaveBar} judged=${judged} onDiscard=${() => discardDrafts(namespace)} />
     ${resetting && html`<${ResetDialog} onClose=${() => setResetting(false)} />`}`;
+}
+
+function hintFor(count) {
+  const who = count === 1 ? 'An override tightens' : `${count} overrides tighten`;
+  return `You edit the base. ${who} it: what is in force is shown beside it.`;
 }

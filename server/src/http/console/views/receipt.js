@@ -13,7 +13,7 @@ export const STATE_WORDS = {
   REJECTED: { word: 'rejected', tone: 'bad' },
   PENDING: { word: 'pending', tone: 'warn' },
   LOST: { word: 'lost', tone: 'bad' },
-  UNSPECIFIED: { word: 'does not say', tone: 'plain' },
+  UNSPECIFIED: { word: 'only watches', tone: 'plain' },
 };
 
 export function wordOf(state = '') {
@@ -33,10 +33,7 @@ export function Receipt({ namespace, version, since }) {
     return html`<p role="status" class="muted">Asking the fleet …</p>
       <${ProblemText} problem=${problem} />`;
   }
-  const { done, total, members, missing, everywhere, tookMs, unknownMs } = answer;
-  const open = members.filter(
-    ({ state }) => wordOf(state).word !== 'applied' && wordOf(state).word !== 'does not say',
-  );
+  const { done, total, open, missing, everywhere, tookMs, unknownMs } = answer;
   return html`<div class="receipt">
     <p class="receipt-count" role="status" data-testid="receipt">
       <strong>${done} of ${total}</strong> run version <code>${version}</code>
@@ -47,9 +44,7 @@ export function Receipt({ namespace, version, since }) {
       ${open.slice(0, 50).map(
         (member) =>
           html`<li key=${member.watcher_id || member.instance}>
-            <${Badge} tone=${wordOf(member.state).tone}>${wordOf(member.state).word}<//>
-            ${member.component}/${member.instance} ${member.rejection && html` – ${member.rejection.reason}`}
-            ${safeText(member)}
+            <${Badge} tone=${wordOf(member.state).tone}>${wordOf(member.state).word}<//> ${memberText(member)}
           </li>`,
       )}
       ${missing.map(
@@ -83,18 +78,23 @@ async function poll({ namespace, version, since }, setAnswer, setProblem, signal
   }
 }
 
-function summary({ members, missing = [], applied_everywhere: everywhere, ...rest }, tookMs) {
-  const telling = members.filter(({ state }) => wordOf(state).word !== 'does not say');
-  const done = telling.filter(({ state }) => wordOf(state).word === 'applied').length;
+function summary(answer, tookMs) {
+  const { applied, rejected, pending, lost, missing, applied_everywhere: everywhere } = answer;
+  const open = [...rejected, ...lost, ...pending];
   return {
-    members,
+    open,
     missing,
     everywhere,
     tookMs,
-    done,
-    total: telling.length,
-    unknownMs: rest.unknown_safe_in_ms ?? 0,
+    done: applied.length,
+    total: applied.length + open.length,
+    unknownMs: answer.unknown_safe_in_ms ?? 0,
   };
+}
+
+function memberText(member) {
+  const { component, instance, rejection } = member;
+  return [`${component}/${instance}`, rejection?.reason, safeText(member)].filter(Boolean).join(' – ');
 }
 
 /** When what a member holds can open nothing any more. */

@@ -13,13 +13,15 @@ import { sameJson } from '../state/patch.js';
 import { onFreshBase, requestIdFor } from '../state/save.js';
 import { mayChange, session } from '../state/session.js';
 import { keepTyped, useTyped } from '../state/typed.js';
+import { epochOf, revisionOf } from '../state/version.js';
 import { html, useEffect, useState } from '../vendor/preact.js';
 
 /** Sets fields back to what they were after a change, as a new change; first it shows what that would do. */
 export function RollbackDialog({ change, onClose }) {
   const { namespace, rights } = useObservable(session);
   const { policy, base = policy } = useObservable(live);
-  const [epoch, revision] = change.version.split(':');
+  const epoch = epochOf(change.version);
+  const revision = revisionOf(change.version);
   const typedName = `rollback:${namespace}`;
   const [reason, setReason] = useTyped(typedName, '');
   const [then, setThen] = useState(undefined);
