@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import type { HttpBindings } from '@hono/node-server';
@@ -15,7 +14,7 @@ import { errorAnswer } from './http-error.js';
 import type { HttpIdentifier } from './http-identity.js';
 import { type Operation, OPERATION_IDS, type OperationId, OPERATIONS } from './operations.js';
 import { readQuery } from './query.js';
-import { header } from './request-headers.js';
+import { header, requestIdOf } from './request-headers.js';
 import { getAccess, getGuardrails } from './routes/access.js';
 import { getFleet } from './routes/fleet.js';
 import { getAuthors, getPast, getRevision, listHistory, rollback } from './routes/history.js';
@@ -42,7 +41,9 @@ const UNHURRIED: ReadonlySet<OperationId> = new Set<OperationId>(['getFleet', 'w
 const UNTOLD: ReadonlySet<string> = new Set(['PATH_UNKNOWN', 'METHOD_NOT_ALLOWED']);
 
 type Handler = (call: HttpCall) => Answer | Promise<Answer>;
-type Env = { Bindings: HttpBindings };
+interface Env {
+  Bindings: HttpBindings;
+}
 
 export interface HttpAppOptions {
   readonly context: HttpContext;
@@ -272,11 +273,6 @@ function commonHeaders({ validForMs, requestId }: HttpCall): Record<string, stri
     'X-Policy-Valid-For-Ms': String(validForMs),
     'X-Request-Id': requestId,
   };
-}
-
-function requestIdOf(incoming: IncomingMessage): string {
-  const given = header(incoming, 'x-request-id');
-  return /^[!-~]{1,128}$/.test(given) ? given : randomUUID();
 }
 
 function plainRefusal(c: Context<Env>, error: PolicyError, more: Record<string, string> = {}): Response {

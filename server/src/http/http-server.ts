@@ -20,6 +20,7 @@ import type { HttpContext } from './http-context.js';
 import { errorAnswer } from './http-error.js';
 import { createHttpIdentifier } from './http-identity.js';
 import { createOriginGuard } from './origin-guard.js';
+import { requestIdOf } from './request-headers.js';
 
 /** Time for requests under way when the server stops. */
 const DRAIN_MS = 1000;
@@ -114,15 +115,25 @@ function refusal(error: PolicyError): Response {
 function refuse(
   { log }: HttpContext,
   actor: string,
-  { method = '', socket }: IncomingMessage,
+  incoming: IncomingMessage,
   outgoing: ServerResponse,
   cause: unknown,
 ): void {
   const error = toPolicyError(cause);
+  const { method = '', socket } = incoming;
   const peer = `${socket.remoteAddress ?? ''}:${String(socket.remotePort ?? 0)}`;
   log.failed({ method, actor, peer, ms: 0 }, error);
   const { status, headers, body } = errorAnswer(error);
-  outgoing.writeHead(status, { ...headers, 'Cache-Control': 'no-store', Connection: 'close' }).end(body);
+  outgoing
+    .writeHead(status, {
+      ...headers,
+      'Content-Length': Buffer.byteLength(body),
+      'Cache-Control': 'no-store',
+      'X-Policy-Valid-For-Ms': '0',
+      'X-Request-Id': requestIdOf(incoming),
+      Connection: 'close',
+    })
+    .end(body);
 }
 
 const BROKEN: Readonly<Record<string, readonly [status: string, detail: string]>> = {
