@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { extname } from 'node:path';
+import { createRequire } from 'node:module';
+import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** A file of the console, as it is sent. */
@@ -22,10 +23,12 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 /** What the console stands on, straight from the packages. */
+const { resolve } = createRequire(import.meta.url);
 const VENDORED: Readonly<Record<string, string>> = {
-  'vendor/preact.js': 'htm/preact/standalone',
-  'vendor/uplot.js': 'uplot/dist/uPlot.esm.js',
-  'vendor/uplot.css': 'uplot/dist/uPlot.min.css',
+  // What the package exports under this name for Node.js is not in it.
+  'vendor/preact.js': join(dirname(resolve('htm')), '../preact/standalone.module.js'),
+  'vendor/uplot.js': resolve('uplot/dist/uPlot.esm.js'),
+  'vendor/uplot.css': resolve('uplot/dist/uPlot.min.css'),
 };
 
 /** Reads every file of the console. The page itself is at `/`, all else below `/console/`. */
@@ -34,9 +37,7 @@ export function readConsoleAssets(): ConsoleAsset[] {
     .map((name) => name.replaceAll('\\', '/'))
     .filter((name) => extname(name) !== '')
     .map((name) => assetOf(name, FOLDER + name));
-  const vendored = Object.entries(VENDORED).map(([name, specifier]) =>
-    assetOf(name, fileURLToPath(import.meta.resolve(specifier))),
-  );
+  const vendored = Object.entries(VENDORED).map(([name, file]) => assetOf(name, file));
   return [...own, ...vendored];
 }
 

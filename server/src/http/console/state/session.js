@@ -2,6 +2,7 @@ import { credentials, refusals, rememberToken } from '../api/http.js';
 import { api } from '../api/policy-api.js';
 import { readBounds } from './bounds.js';
 import { follow, live, stopFollowing } from './live.js';
+import { tell } from './news.js';
 import { createObservable } from './observable.js';
 
 const NAMESPACE_KEY = 'policystore.namespace';
@@ -10,7 +11,8 @@ const NAMESPACE_KEY = 'policystore.namespace';
 export const session = createObservable({
   phase: 'starting',
   problem: undefined,
-  namespace: sessionStorage.getItem(NAMESPACE_KEY) ?? 'default',
+  /** Empty: whichever the server says. */
+  namespace: sessionStorage.getItem(NAMESPACE_KEY) ?? '',
   identity: '',
   verified: false,
   authentication: 'off',
@@ -28,16 +30,17 @@ refusals.subscribe(({ message }) => {
 });
 
 /** Asks who this is, and follows the namespace. */
-export async function enter(namespace = session.get().namespace) {
-  session.merge({ phase: 'starting', problem: undefined });
+export async function enter(wanted = session.get().namespace) {
+  // Who is in stays in, whatever becomes of a switch.
+  const isIn = session.get().phase === 'ready';
+  if (!isIn) session.merge({ phase: 'starting', problem: undefined });
   try {
-    const { data } = await api.access(namespace);
-    if (!data.rights.read && data.namespaces.length > 0 && !data.namespaces.includes(namespace)) {
-      return await enter(data.namespaces[0]);
-    }
+    const { data } = await api.access(wanted);
+    const { namespace, namespaces, rights } = data;
+    if (!rights.read && namespaces.length > 0) return await enter('');
     const [schema, guardrails] = await Promise.all([
       session.get().schema ?? api.schema().then((answer) => answer.data),
-      data.rights.read ? api.guardrails(namespace).then((answer) => answer.data) : { schema: null },
+      rights.read ? api.guardrails(namespace).then((answer) => answer.data) : { schema: null },
     ]);
     sessionStorage.setItem(NAMESPACE_KEY, namespace);
     session.merge({
@@ -46,16 +49,17 @@ export async function enter(namespace = session.get().namespace) {
       identity: data.identity,
       verified: data.verified,
       authentication: data.authentication,
-      namespaces: data.namespaces,
-      rights: data.rights,
+      namespaces,
+      rights,
       schema,
       bounds: readBounds(guardrails),
     });
     if (live.get().namespace !== namespace || live.get().connection === 'refused') follow(namespace);
   } catch (problem) {
     if (problem.status === 401) return;
-    if (problem.status === 404 && namespace !== 'default') return void (await enter('default'));
-    session.merge({ phase: 'failed', problem });
+    if (problem.status === 404 && wanted !== '') return void (await enter(''));
+    if (isIn) tell(problem.message, 'bad');
+    else session.merge({ phase: 'failed', problem });
   }
 }
 
