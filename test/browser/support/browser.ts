@@ -57,6 +57,7 @@ export async function openPage(
 ): Promise<Page> {
   const context = await browser.newContext({ viewport: DESKTOP, ...options });
   const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
   const said: string[] = [];
   problems.set(page, said);
   const tell = (text: string): void => {
