@@ -10,8 +10,8 @@ export const credentials = createObservable({
   caller: sessionStorage.getItem(CALLER_KEY) ?? 'console',
 });
 
-/** Told when the server does not accept the token, or asks for one. */
-export const refusals = createObservable({ count: 0, message: '' });
+/** Told when the server does not accept the token or asks for one (401), or does not allow something (403). */
+export const refusals = createObservable({ status: 0, message: '' });
 
 /** Keeps the token for this tab only; an empty one forgets it. */
 export function rememberToken(token) {
@@ -79,8 +79,8 @@ async function open(method, path, { query = {}, body, headers = {}, signal }) {
   }).catch((error) => Promise.reject(noAnswer(error)));
   if (response.ok || response.status === 304) return response;
   const problem = await problemOf(response);
-  if (problem.status === 401) {
-    refusals.set({ count: refusals.get().count + 1, message: token === '' ? '' : problem.message });
+  if (problem.status === 401 || problem.status === 403) {
+    refusals.set({ status: problem.status, message: token === '' ? '' : problem.message });
   }
   throw problem;
 }

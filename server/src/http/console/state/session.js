@@ -1,4 +1,4 @@
-import { credentials, refusals, rememberToken } from '../api/http.js';
+import { refusals, rememberToken } from '../api/http.js';
 import { api } from '../api/policy-api.js';
 import { readBounds } from './bounds.js';
 import { follow, live, stopFollowing } from './live.js';
@@ -21,19 +21,30 @@ export const session = createObservable({
   /** The JSON Schema of the policy. */
   schema: undefined,
   /** What the guardrails say, per field and in words. */
-  bounds: { fields: {}, rules: [] },
+  bounds: { fields: {}, steps: [] },
 });
 
-refusals.subscribe(({ message }) => {
+refusals.subscribe(({ status, message }) => {
+  if (status === 403) return void refreshRights();
   stopFollowing();
   session.merge({ phase: 'signed-out', problem: message === '' ? undefined : new Error(message) });
 });
 
+/** Something was not allowed: what may be done has changed since it was asked. */
+async function refreshRights() {
+  const { phase, namespace } = session.get();
+  if (phase !== 'ready') return;
+  const { data } = await api.access(namespace).catch(() => ({ data: undefined }));
+  if (data !== undefined && session.get().namespace === namespace) {
+    session.merge({ rights: data.rights, namespaces: data.namespaces });
+  }
+}
+
 /** Asks who this is, and follows the namespace. */
 export async function enter(wanted = session.get().namespace) {
   // Who is in stays in, whatever becomes of a switch.
-  const isIn = session.get().phase === 'ready';
-  if (!isIn) session.merge({ phase: 'starting', problem: undefined });
+  const { phase } = session.get();
+  if (phase !== 'ready') session.merge({ phase: phase === 'failed' ? 'starting' : phase, problem: undefined });
   try {
     const { data } = await api.access(wanted);
     const { namespace, namespaces, rights } = data;
@@ -58,8 +69,8 @@ export async function enter(wanted = session.get().namespace) {
   } catch (problem) {
     if (problem.status === 401) return;
     if (problem.status === 404 && wanted !== '') return void (await enter(''));
-    if (isIn) tell(problem.message, 'bad');
-    else session.merge({ phase: 'failed', problem });
+    if (phase === 'ready') tell(problem.message, 'bad');
+    else session.merge({ phase: phase === 'signed-out' ? phase : 'failed', problem });
   }
 }
 
@@ -73,17 +84,6 @@ export function signOut() {
   rememberToken('');
   stopFollowing();
   session.merge({ phase: 'signed-out', problem: undefined });
-}
-
-/** Reads again what may be done, for a right may have come or gone. */
-export async function refreshRights() {
-  const { namespace } = session.get();
-  const { data } = await api.access(namespace);
-  session.merge({ rights: data.rights, namespaces: data.namespaces });
-}
-
-export function hasToken() {
-  return credentials.get().token !== '';
 }
 
 /** Whether a field may be changed at all: as one likes, or only to be tighter. */
