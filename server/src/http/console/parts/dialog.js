@@ -1,4 +1,4 @@
-import { html, useEffect, useRef } from '../vendor/preact.js';
+import { html, useLayoutEffect, useRef } from '../vendor/preact.js';
 
 let count = 0;
 
@@ -9,7 +9,8 @@ let count = 0;
 export function Dialog({ title, onClose, tone = '', children }) {
   const ref = useRef(null);
   const id = useRef(`dialog-${++count}`);
-  useEffect(() => {
+  // Before anything is drawn, so that no key goes to what is beneath.
+  useLayoutEffect(() => {
     const dialog = ref.current;
     const before = document.activeElement;
     dialog.showModal();

@@ -44,7 +44,8 @@ async function refreshRights() {
 export async function enter(wanted = session.get().namespace) {
   // Who is in stays in, whatever becomes of a switch.
   const { phase } = session.get();
-  if (phase !== 'ready') session.merge({ phase: phase === 'failed' ? 'starting' : phase, problem: undefined });
+  if (phase !== 'ready')
+    session.merge({ phase: phase === 'failed' ? 'starting' : phase, problem: undefined });
   try {
     const { data } = await api.access(wanted);
     const { namespace, namespaces, rights } = data;
