@@ -12,6 +12,7 @@ import { type Answer, type HttpCall, ServedCall } from './http-call.js';
 import type { HttpContext } from './http-context.js';
 import { errorAnswer } from './http-error.js';
 import type { HttpIdentifier } from './http-identity.js';
+import { openApiDocument } from './openapi/document.js';
 import { type Operation, OPERATION_IDS, type OperationId, OPERATIONS } from './operations.js';
 import { readQuery } from './query.js';
 import { header, requestIdOf } from './request-headers.js';
@@ -53,6 +54,7 @@ export interface HttpAppOptions {
 
 /** All that the port serves, behind the guard of its origin. */
 export function createHttpApp({ context, identifier, isServing }: HttpAppOptions): Hono<Env> {
+  const document = JSON.stringify(openApiDocument());
   const handlers: Record<Exclude<OperationId, 'watch'>, Handler> = {
     getStatus,
     getPolicy,
@@ -75,7 +77,7 @@ export function createHttpApp({ context, identifier, isServing }: HttpAppOptions
     getAccess: (call) => getAccess(call, context),
     getGuardrails: (call) => getGuardrails(call, context),
     getSchema,
-    getOpenApi: () => ({ body: '{}' }),
+    getOpenApi: () => ({ body: document }),
     getMetrics: (call) => getMetrics(call, context),
     getHealth,
     getReadiness: () => getReadiness(isServing()),
@@ -124,7 +126,8 @@ class Endpoint {
     this.#operation = operation;
     this.#context = context;
     this.#identifier = identifier;
-    this.#parameters = ['namespace', ...(operation.query ?? [])];
+    const isOfNamespace = operation.path.startsWith('/api/') && operation.open !== true;
+    this.#parameters = [...(isOfNamespace ? ['namespace'] : []), ...(operation.query ?? [])];
     this.#names = [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
   }
 
@@ -213,7 +216,17 @@ class Endpoint {
     const query = readQuery(incoming.url ?? '', this.#parameters);
     const params: Record<string, string> = {};
     for (const name of this.#names) params[name] = c.req.param(name) ?? '';
-    return new ServedCall(this.#context.engine, { incoming, outgoing, identity, params, query, requestId });
+    const call = new ServedCall(this.#context.engine, {
+      incoming,
+      outgoing,
+      identity,
+      params,
+      query,
+      requestId,
+    });
+    const { right } = this.#operation;
+    if (right !== undefined) call.enter(right);
+    return call;
   }
 
   #fail(c: Context<Env>, of: FailedCall, cause: unknown): Response {

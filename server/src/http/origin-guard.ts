@@ -27,7 +27,7 @@ export function createOriginGuard(
   let passed = '';
 
   function checkHost(incoming: IncomingMessage): void {
-    const host = header(incoming, 'host');
+    const host = hostAsked(incoming);
     if (host === passed && host !== '') return;
     const name = hostOf(host);
     if (known.has(name)) passed = host;
@@ -53,6 +53,13 @@ export function createOriginGuard(
     checkOrigin(incoming);
     if (!SAFE.has(incoming.method ?? '')) checkForgery(incoming);
   };
+}
+
+/** A request to a proxy names the host in its first line, which then stands for the header. */
+function hostAsked(incoming: IncomingMessage): string {
+  const { url = '' } = incoming;
+  if (url.startsWith('/') || !URL.canParse(url)) return header(incoming, 'host');
+  return new URL(url).host;
 }
 
 /** A form cannot send a header, and a script of another origin would have to ask for leave. */
