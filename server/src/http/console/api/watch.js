@@ -1,0 +1,115 @@
+import { readEvents } from './event-stream.js';
+import { send } from './http.js';
+import { noAnswer, Problem } from './problem.js';
+
+const HEARTBEAT_MS = 5000;
+/** A stream that brings nothing for so long is dead. */
+const SILENCE_MS = 2.5 * HEARTBEAT_MS;
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 15_000;
+
+/**
+ * Follows the policy of a namespace until `signal` aborts: reconnects after a pause that grows and is drawn by lot, and
+ * resumes behind what is held.
+ * @param {object} to
+ * @param {string} to.namespace
+ * @param {string} to.instance this tab, as the fleet shows it
+ * @param {() => string | undefined} to.heldVersion where to resume; undefined: with a snapshot
+ * @param {(event: string, data: any, sentAt: number, first: boolean) => void} to.onEvent
+ * @param {(change: { state: 'connecting' | 'open' | 'waiting' | 'refused', problem?: Error, retryAt?: number }) => void}
+ *   to.onState
+ * @param {AbortSignal} signal
+ */
+export async function followPolicy(to, signal) {
+  let failures = 0;
+  while (!signal.aborted) {
+    to.onState({ state: 'connecting' });
+    try {
+      await readOnce(to, signal, () => (failures = 0));
+      throw new Problem('The server ended the stream.');
+    } catch (error) {
+      if (signal.aborted) return;
+      const problem = noAnswer(error);
+      if (isFinal(problem)) {
+        to.onState({ state: 'refused', problem });
+        return;
+      }
+      failures += 1;
+      const pause = Math.max(pauseAfter(failures), problem.retryAfterMs ?? 0);
+      to.onState({ state: 'waiting', problem, retryAt: performance.now() + pause });
+      await rest(pause, signal);
+    }
+  }
+}
+
+/** Asking again would be answered the same. */
+function isFinal({ status }) {
+  return [401, 403, 404].includes(status);
+}
+
+function pauseAfter(failures) {
+  const longest = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (failures - 1));
+  return longest * (0.5 + Math.random() / 2);
+}
+
+/** Waits, but no longer than until the network or the reader is back. */
+function rest(ms, signal) {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      removeEventListener('online', done);
+      document.removeEventListener('visibilitychange', whenSeen);
+      signal.removeEventListener('abort', done);
+      resolve(undefined);
+    };
+    const whenSeen = () => {
+      if (document.visibilityState === 'visible') done();
+    };
+    const timer = setTimeout(done, ms);
+    addEventListener('online', done);
+    document.addEventListener('visibilitychange', whenSeen);
+    signal.addEventListener('abort', done);
+  });
+}
+
+async function readOnce({ namespace, instance, heldVersion, onEvent, onState }, signal, onAlive) {
+  const attempt = new AbortController();
+  const stop = () => attempt.abort();
+  signal.addEventListener('abort', stop);
+  let silence = setTimeout(stop, SILENCE_MS);
+  const held = heldVersion();
+  const sentAt = performance.now();
+  try {
+    const { response } = await send('GET', '/watch', {
+      query: {
+        namespace,
+        delivery: 'patches',
+        heartbeat_ms: HEARTBEAT_MS,
+        component: 'console',
+        instance,
+      },
+      headers: held === undefined ? {} : { 'Last-Event-ID': held },
+      signal: attempt.signal,
+    });
+    let first = true;
+    onState({ state: 'open' });
+    for await (const { event, data } of readEvents(response.body)) {
+      clearTimeout(silence);
+      silence = setTimeout(stop, SILENCE_MS);
+      onAlive();
+      const message = JSON.parse(data);
+      if (event === 'error') {
+        throw new Problem(message.detail, { reason: message.reason, retryAfterMs: message.retry_after_ms });
+      }
+      onEvent(event, message, sentAt, first);
+      first = false;
+    }
+  } catch (error) {
+    if (attempt.signal.aborted && !signal.aborted) throw new Problem('The stream fell silent.');
+    throw error;
+  } finally {
+    clearTimeout(silence);
+    signal.removeEventListener('abort', stop);
+    attempt.abort();
+  }
+}
