@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import type { HttpBindings } from '@hono/node-server';
@@ -14,9 +13,10 @@ import { type Answer, type HttpCall, ServedCall } from './http-call.js';
 import type { HttpContext } from './http-context.js';
 import { errorAnswer } from './http-error.js';
 import type { HttpIdentifier } from './http-identity.js';
-import { type Operation, OPERATION_IDS, type OperationId, OPERATIONS } from './operations.js';
+import { openApiDocument } from './openapi/document.js';
+import { type Operation, OPERATION_IDS, type OperationId, OPERATIONS, parametersOf } from './operations.js';
 import { readQuery } from './query.js';
-import { header } from './request-headers.js';
+import { header, requestIdOf } from './request-headers.js';
 import { getAccess, getGuardrails } from './routes/access.js';
 import { getFleet } from './routes/fleet.js';
 import { getAuthors, getPast, getRevision, listHistory, rollback } from './routes/history.js';
@@ -51,7 +51,9 @@ const READS: ReadonlySet<OperationId> = new Set<OperationId>([
 const ABANDONED = '499';
 
 type Handler = (call: HttpCall) => Answer | Promise<Answer>;
-type Env = { Bindings: HttpBindings };
+interface Env {
+  Bindings: HttpBindings;
+}
 
 export interface HttpAppOptions {
   readonly context: HttpContext;
@@ -63,6 +65,7 @@ export interface HttpAppOptions {
 
 /** All that the port serves, behind the guard of its origin. */
 export function createHttpApp({ context, identifier, others, isServing }: HttpAppOptions): Hono<Env> {
+  const document = JSON.stringify(openApiDocument());
   const handlers: Record<Exclude<OperationId, 'watch'>, Handler> = {
     getStatus,
     getPolicy,
@@ -85,7 +88,7 @@ export function createHttpApp({ context, identifier, others, isServing }: HttpAp
     getAccess: (call) => getAccess(call, context),
     getGuardrails: (call) => getGuardrails(call, context),
     getSchema,
-    getOpenApi: () => ({ body: '{}' }),
+    getOpenApi: () => ({ body: document }),
     getMetrics: (call) => getMetrics(call, context),
     getHealth,
     getReadiness: () => getReadiness(isServing()),
@@ -143,7 +146,7 @@ class Endpoint {
     this.#context = context;
     this.#identifier = identifier;
     this.#meter = context.meter.method(`${operation.method} ${operation.path}`);
-    this.#parameters = ['namespace', ...(operation.query ?? [])];
+    this.#parameters = parametersOf(operation);
     this.#names = [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
   }
 
@@ -242,7 +245,17 @@ class Endpoint {
     const query = readQuery(incoming.url ?? '', this.#parameters);
     const params: Record<string, string> = {};
     for (const name of this.#names) params[name] = c.req.param(name) ?? '';
-    return new ServedCall(this.#context.engine, { incoming, outgoing, identity, params, query, requestId });
+    const call = new ServedCall(this.#context.engine, {
+      incoming,
+      outgoing,
+      identity,
+      params,
+      query,
+      requestId,
+    });
+    const { right } = this.#operation;
+    if (right !== undefined) call.enter(right);
+    return call;
   }
 
   #fail(c: Context<Env>, of: FailedCall, cause: unknown): Response {
@@ -304,11 +317,6 @@ function commonHeaders({ validForMs, requestId }: HttpCall): Record<string, stri
     'X-Policy-Valid-For-Ms': String(validForMs),
     'X-Request-Id': requestId,
   };
-}
-
-function requestIdOf(incoming: IncomingMessage): string {
-  const given = header(incoming, 'x-request-id');
-  return /^[!-~]{1,128}$/.test(given) ? given : randomUUID();
 }
 
 function plainRefusal(c: Context<Env>, error: PolicyError, more: Record<string, string> = {}): Response {

@@ -28,8 +28,8 @@ export interface CallParts {
 
 /** A request that was let in. */
 export interface HttpCall extends CallParts {
-  /** The namespace that it is for, with a right that it needs there. @throws PolicyError */
-  namespace(right?: NamespaceRight): Namespace;
+  /** The namespace that it is for. @throws PolicyError where the caller may not read it, or it is not there. */
+  namespace(): Namespace;
   /** The name of that namespace, once it was reached. */
   readonly reached: string | undefined;
   /** How long what that says may be believed, in milliseconds; 0 where no namespace was reached. */
@@ -64,7 +64,12 @@ export class ServedCall implements HttpCall {
     this.requestId = parts.requestId;
   }
 
-  namespace(right?: NamespaceRight): Namespace {
+  namespace(): Namespace {
+    return this.#namespace ?? this.enter('read');
+  }
+
+  /** Asks for the namespace with a right that the call needs there. @throws PolicyError */
+  enter(right: NamespaceRight): Namespace {
     const namespace = this.query.get('namespace') ?? '';
     this.#namespace = namespaceOf(this.#engine, { namespace }, this.identity, right);
     return this.#namespace;

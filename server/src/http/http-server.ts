@@ -21,6 +21,7 @@ import type { HttpContext } from './http-context.js';
 import { errorAnswer } from './http-error.js';
 import { createHttpIdentifier } from './http-identity.js';
 import { createOriginGuard } from './origin-guard.js';
+import { requestIdOf } from './request-headers.js';
 
 /** Time for requests under way when the server stops. */
 const DRAIN_MS = 1000;
@@ -116,16 +117,26 @@ function refusal(error: PolicyError): Response {
 function refuse(
   { log, others }: HttpContext & { readonly others: MethodMeter },
   actor: string,
-  { method = '', socket }: IncomingMessage,
+  incoming: IncomingMessage,
   outgoing: ServerResponse,
   cause: unknown,
 ): void {
   const error = toPolicyError(cause);
+  const { method = '', socket } = incoming;
   const peer = `${socket.remoteAddress ?? ''}:${String(socket.remotePort ?? 0)}`;
   log.failed({ method, actor, peer, ms: 0 }, error);
   const { status, headers, body } = errorAnswer(error);
   others.failed(error, String(status), 0);
-  outgoing.writeHead(status, { ...headers, 'Cache-Control': 'no-store', Connection: 'close' }).end(body);
+  outgoing
+    .writeHead(status, {
+      ...headers,
+      'Content-Length': Buffer.byteLength(body),
+      'Cache-Control': 'no-store',
+      'X-Policy-Valid-For-Ms': '0',
+      'X-Request-Id': requestIdOf(incoming),
+      Connection: 'close',
+    })
+    .end(body);
 }
 
 const BROKEN: Readonly<Record<string, readonly [status: string, detail: string]>> = {

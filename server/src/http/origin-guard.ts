@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 
 import { PolicyError } from '../errors.js';
 import { CLIENT_KEY } from '../requests/claimed-identity.js';
-import { header } from './request-headers.js';
+import { header, headerValues } from './request-headers.js';
 
 /** Requests that change nothing. */
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
@@ -27,7 +27,9 @@ export function createOriginGuard(
   let passed = '';
 
   function checkHost(incoming: IncomingMessage): void {
-    const host = header(incoming, 'host');
+    const host = hostAsked(incoming);
+    if (headerValues(incoming, 'host').length > 1)
+      throw new PolicyError('MALFORMED_REQUEST', 'there must be one Host');
     if (host === passed && host !== '') return;
     const name = hostOf(host);
     if (known.has(name)) passed = host;
@@ -53,6 +55,13 @@ export function createOriginGuard(
     checkOrigin(incoming);
     if (!SAFE.has(incoming.method ?? '')) checkForgery(incoming);
   };
+}
+
+/** A request to a proxy names the host in its first line, which then stands for the header. */
+function hostAsked(incoming: IncomingMessage): string {
+  const { url = '' } = incoming;
+  if (url.startsWith('/') || !URL.canParse(url)) return header(incoming, 'host');
+  return new URL(url).host;
 }
 
 /** A form cannot send a header, and a script of another origin would have to ask for leave. */

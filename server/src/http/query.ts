@@ -28,7 +28,7 @@ export function readQuery(url: string, known: readonly string[]): ReadonlyMap<st
 
 function unknown(name: string, known: readonly string[]): string {
   const guess = nearest(name, known);
-  const hint = guess === undefined ? `known are ${known.join(', ')}` : `did you mean ${guess}?`;
+  const hint = guess === undefined ? `known are ${known.join(', ') || 'none'}` : `did you mean ${guess}?`;
   return `is no parameter of this path: ${hint}`;
 }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
 /** Every value of a header, also of one that Node keeps once; `name` in lower case. */
@@ -24,4 +25,10 @@ export function headerText(incoming: IncomingMessage, name: string): string {
   } catch {
     return bytes.toString('latin1');
   }
+}
+
+/** By which the caller, or else the server, knows a request. */
+export function requestIdOf(incoming: IncomingMessage): string {
+  const given = header(incoming, 'x-request-id');
+  return /^[!-~]{1,128}$/.test(given) ? given : randomUUID();
 }

@@ -49,6 +49,8 @@ export function carryEvents(
     },
   };
 
+  // What is written to a connection that has just gone is an error, of which `close` tells.
+  outgoing.on('error', () => undefined);
   const watcher = namespace.watch(options, sink);
   outgoing.on('drain', () => {
     if (!over) watcher.resume();

@@ -23,6 +23,6 @@ export function claimedIdentity(given: readonly unknown[]): Identity {
 }
 
 /** As much of it as the log takes. */
-export function claimedName(given: readonly unknown[]): string {
-  return String(given[0] ?? ANONYMOUS.name).slice(0, MAX_NAME);
+export function claimedName([name]: readonly unknown[]): string {
+  return typeof name === 'string' ? name.slice(0, MAX_NAME) : ANONYMOUS.name;
 }

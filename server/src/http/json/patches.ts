@@ -140,8 +140,8 @@ export function patchAnswer(patch: PolicyPatch): JsonObject {
   set('global_min_confidence', patch.globalMinConfidence);
   set('opp_rankings', patch.oppRankings && entriesOf(patch.oppRankings));
   set('model_versions', patch.modelVersions && entriesOf(patch.modelVersions));
-  set('system_health', patch.systemHealth as JsonObject | undefined);
-  set('custom_params', patch.customParams as JsonObject | undefined);
+  set('system_health', patch.systemHealth);
+  set('custom_params', patch.customParams);
   return json;
 }
 

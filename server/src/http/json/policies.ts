@@ -36,8 +36,8 @@ export function policyOfMessage(message: GlobalPolicy): Policy {
     maxRiskPerTrade,
     maxPositions,
     globalMinConfidence,
-    systemHealth: systemHealth as JsonObject,
-    customParams: customParams as JsonObject,
+    systemHealth,
+    customParams,
   };
 }
 

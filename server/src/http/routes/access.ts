@@ -4,14 +4,20 @@ import type { HttpContext } from '../http-context.js';
 import type { Answer, HttpCall } from '../http-call.js';
 import { now } from '../json/times.js';
 
-/** What the caller may do in a namespace, so that a program can offer only that. It needs no right. */
+/**
+ * What the caller may do in a namespace, so that a program can offer only that. It needs no right. Where none is named and
+ * the caller may not read `default`, or there is no such namespace, it is about the first that the caller may read.
+ */
 export function getAccess(call: HttpCall, { access, authenticator, namespaces }: HttpContext): Answer {
   const { identity } = call;
-  const name = call.ask('namespace') ?? 'default';
-  const rights = access.rightsOf(identity, name);
   const readable = namespaces.filter((each) => access.rightsOf(identity, each).read);
+  const usual = readable.includes('default') ? 'default' : (readable[0] ?? 'default');
+  const asked = call.ask('namespace');
+  const name = asked ?? usual;
+  const rights = access.rightsOf(identity, name);
   if (rights.read && !namespaces.includes(name)) call.namespace();
   const answer = {
+    namespace: name,
     identity: identity.name,
     verified: identity.verified,
     authentication: authenticator === undefined ? 'off' : 'on',
@@ -31,7 +37,7 @@ export function getAccess(call: HttpCall, { access, authenticator, namespaces }:
     },
     timestamp: now('Z'),
   };
-  if (rights.read) reach(call);
+  if (rights.read && name === (asked ?? 'default')) reach(call);
   return { body: JSON.stringify(answer) };
 }
 

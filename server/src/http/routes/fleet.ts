@@ -22,13 +22,13 @@ export async function getFleet(call: HttpCall): Promise<Answer> {
   }
   const timeout = timeoutMs === undefined ? undefined : { seconds: 0, nanos: timeoutMs * 1_000_000 };
   const query = checkWaitApplied({ namespace: '', version: wanted, selector, timeout });
-  const receipt = await call.namespace('fleet').waitApplied(query, call.signal);
+  const receipt = await call.namespace().waitApplied(query, call.signal);
   return json({ version, ...receiptAnswer(receipt) });
 }
 
 async function listFleet(call: HttpCall, selector: Selector): Promise<Answer> {
   const query = checkListWatchers({ namespace: '', selector });
-  const { version, members, missing } = await call.namespace('fleet').watchers(query);
+  const { version, members, missing } = await call.namespace().watchers(query);
   return json({
     version: versionText(version),
     members: members.map(memberAnswer),

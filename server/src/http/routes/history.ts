@@ -31,7 +31,7 @@ export async function listHistory(call: HttpCall): Promise<Answer> {
     from: askTime(call, 'from'),
     to: askTime(call, 'to'),
   });
-  const { entries, nextPageToken, oldest } = await call.namespace('history').changes(query, call.signal);
+  const { entries, nextPageToken, oldest } = await call.namespace().changes(query, call.signal);
   const answer = {
     changes: entries.map(changeAnswer),
     next_page_token: nextPageToken,
@@ -44,19 +44,19 @@ export async function listHistory(call: HttpCall): Promise<Answer> {
 export async function getRevision(call: HttpCall): Promise<Answer> {
   const at = { $case: 'revision', value: pathRevision(call) } as const;
   const moment = checkGetRevision({ ...GetRevisionRequest.create(), at, epoch: call.ask('epoch') ?? '' });
-  return pastAnswer(await call.namespace('history').at(moment, call.signal));
+  return pastAnswer(await call.namespace().at(moment, call.signal));
 }
 
 export async function getPast(call: HttpCall): Promise<Answer> {
   const time = askTime(call, 'time');
   if (time === undefined) throw misplaced(['query', 'time'], 'is missing: name a time', 'missing');
   const moment = checkGetRevision({ ...GetRevisionRequest.create(), at: { $case: 'time', value: time } });
-  return pastAnswer(await call.namespace('history').at(moment, call.signal));
+  return pastAnswer(await call.namespace().at(moment, call.signal));
 }
 
 /** Who wrote each field last. */
 export async function getAuthors(call: HttpCall): Promise<Answer> {
-  const fields = await lastAuthors(call.namespace('history'));
+  const fields = await lastAuthors(call.namespace());
   return { body: JSON.stringify({ fields, timestamp: now('Z') }) };
 }
 

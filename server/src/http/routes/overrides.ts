@@ -4,10 +4,11 @@ import type { Finding } from '../../domain/violation.js';
 import { shown } from '../../domain/violation.js';
 import type { Json } from '../../domain/policy.js';
 import type { Answer, HttpCall } from '../http-call.js';
-import { refuse } from '../http-error.js';
+import { misplaced, refuse } from '../http-error.js';
 import { overrideAnswer, readLimits } from '../json/overrides.js';
 import { messageAnswer, policyText } from '../json/policies.js';
 import { now } from '../json/times.js';
+import { headerText } from '../request-headers.js';
 import { etag, write, writeHeaders, writePolicy } from '../writes.js';
 
 export function listOverrides(call: HttpCall): Answer {
@@ -31,9 +32,11 @@ export async function putInForce(call: HttpCall): Promise<Answer> {
     ...Object.keys(others).slice(0, 20).map(unknown),
   );
   refuse(findings);
+  const why = textOf(reason) || headerText(call.incoming, 'x-policy-reason');
+  if (why === '') throw misplaced(['body', 'reason'], 'is required: say why', 'missing');
   const ttlMs = typeof ttl_seconds === 'number' ? ttl_seconds * 1000 : undefined;
   const action = { kind: 'override', name: textOf(name), limits: read, ttlMs } as const;
-  const { outcome, namespace } = await write(call, action, typeof reason === 'string' ? reason : undefined);
+  const { outcome, namespace } = await write(call, action, why);
   const { state } = namespace;
   const override = outcome.override ?? Override.create();
   const policy =

@@ -1,6 +1,6 @@
-import { PolicyPatch, RiskMode, View } from '@policystore/client/proto';
+import { PolicyPatch, Preset, RiskMode, View } from '@policystore/client/proto';
 
-import { toPolicyJson, type PolicyJson } from '../../domain/policy-json.js';
+import { toPolicyJson } from '../../domain/policy-json.js';
 import type { CurrentState } from '../../engine/types.js';
 import { PolicyError } from '../../errors.js';
 import type { Answer, HttpCall } from '../http-call.js';
@@ -36,7 +36,7 @@ export async function patchPolicy(call: HttpCall): Promise<Answer> {
 export async function putPolicy(call: HttpCall): Promise<Answer> {
   const body = await call.json();
   refuse(checkWholePolicy(body));
-  return writePolicy(call, { kind: 'update', policy: messageFromJson(body as PolicyJson) }, '');
+  return writePolicy(call, { kind: 'update', policy: messageFromJson(body) }, '');
 }
 
 export async function resetPolicy(call: HttpCall): Promise<Answer> {
@@ -52,7 +52,11 @@ export async function resetPolicy(call: HttpCall): Promise<Answer> {
       `must be one of ${Object.keys(PRESETS).join(', ')}; leave it out for the defaults`,
     );
   }
-  return writePolicy(call, { kind: 'reset', preset: name === undefined ? 0 : PRESETS[name] }, '');
+  return writePolicy(
+    call,
+    { kind: 'reset', preset: name === undefined ? Preset.UNSPECIFIED : PRESETS[name] },
+    '',
+  );
 }
 
 /** Also where there is no policy to believe: then everything is null. */
