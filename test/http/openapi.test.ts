@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 
 import { createHttpServer } from '../../server/src/http/http-server.js';
+import { createMetrics } from '../../server/src/metrics/metrics.js';
+import { systemClock } from '../../server/src/clock.js';
 import { unrestrictedAccess } from '../../server/src/engine/access/access.js';
 import { notReached } from '../../server/src/errors.js';
 import { closeAfterAll } from '../support/closing.js';
@@ -157,6 +159,7 @@ describe('the OpenAPI document', function () {
           guardrails: undefined,
           authenticator: undefined,
           log: { failed: () => undefined, abandoned: () => undefined, slow: () => undefined },
+          meter: createMetrics({ namespaces: [], clock: systemClock }).calls('http'),
           metrics: { contentType: 'text/plain; version=0.0.4', text: () => Promise.resolve('up 1\n') },
         },
         { address: '127.0.0.1:0', hosts: [] },

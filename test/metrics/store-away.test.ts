@@ -48,7 +48,7 @@ describe('the metrics of a server on Redis', () => {
 
     await redis.restart();
     await until(async () => (await shown('policy_overrides_pending')) === 0);
-    expect(await shown('policy_store_reached')).to.equal(1);
+    await until(async () => (await shown('policy_store_reached')) === 1);
     expect(await shown('policy_overrides_active')).to.equal(1);
   });
 
