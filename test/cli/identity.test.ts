@@ -22,7 +22,7 @@ describe('policyctl shows who asks', () => {
   let secured: Secured;
   let server: TestServer;
   let ca: string;
-  let tokens: Record<'anna' | 'ranker' | 'governor', string>;
+  let tokens: Record<'anna' | 'ranker' | 'governor' | 'stranger', string>;
 
   beforeEach(async () => {
     secured = await secure(folder.path);
@@ -31,6 +31,7 @@ describe('policyctl shows who asks', () => {
       anna: secured.issue('anna'),
       ranker: secured.issue('ranker'),
       governor: secured.issue('governor'),
+      stranger: secured.issue('stranger'),
     };
     server = keep(await secured.start({ flags: ['--namespaces', 'default,paper'] }), (it) => it.close());
     ca = join(folder.path, 'ca.pem');
@@ -108,6 +109,9 @@ describe('policyctl shows who asks', () => {
     const ranker = await stopAll('ranker');
     expect(ranker.code).to.equal(4);
     expect(ranker.stderr).to.include('paper').and.not.to.include('default');
+    const stranger = await stopAll('stranger');
+    expect(stranger.code).to.equal(4);
+    expect(stranger.stderr).to.include('nothing was stopped');
   });
 
   it('never prints a token, nor takes one as an argument', async () => {

@@ -1,10 +1,10 @@
 import { PolicyClient, PolicyStoreError } from '@policystore/client';
 
 import { ExitCode, exitCodeOf } from '../exit-codes.js';
-import { explain } from '../explain.js';
+import { explain, messageOf } from '../explain.js';
+import { durationText } from '../output/text.js';
 import { type Session } from '../session.js';
 import { Stop, type StopEvents, type StopPlan } from './stop.js';
-import { durationText } from '../output/text.js';
 import { reachedText, stopJson } from './stop-text.js';
 
 /** Puts an override in force at every address, and in every namespace where that is wanted; says who has it. */
@@ -18,7 +18,7 @@ export async function stopEverywhere(
     answered({ namespace }, { address, outcome, ms, error }) {
       const { bad, warn, good } = terminal.talkPalette;
       const color = { committed: good, pending: warn, failed: bad }[outcome];
-      const why = error ? `: ${error.message}` : '';
+      const why = error ? `: ${messageOf(error)}` : '';
       terminal.tell(`${namespace} at ${address}: ${color(outcome)} after ${durationText(ms)}${why}`);
     },
     reached(stop, reached) {
@@ -39,7 +39,12 @@ export async function stopEverywhere(
       );
     }),
   );
-  if (stops.size === 0 && unlisted[0]) throw unlisted[0];
+  if (stops.size === 0) {
+    throw (
+      unlisted[0] ??
+      new PolicyStoreError('PERMISSION_DENIED', 'you may see no namespace: nothing was stopped')
+    );
+  }
   const results = await Promise.all(
     [...stops.values()].map(async (stop) => ({ stop, reached: await stop.reached() })),
   );
@@ -69,7 +74,7 @@ async function namespacesAt(
   } catch (error) {
     if (!(error instanceof PolicyStoreError)) throw error;
     unlisted.push(error);
-    terminal.tell(`${terminal.talkPalette.bad('failed')} at ${address}: ${error.message}`);
+    terminal.tell(`${terminal.talkPalette.bad('failed')} at ${address}: ${messageOf(error)}`);
     return [];
   } finally {
     client.close();

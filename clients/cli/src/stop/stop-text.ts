@@ -1,7 +1,6 @@
-import { durationText } from '../output/text.js';
-import { openPoints, receiptJson, serverCount, tally } from '../output/receipt.js';
 import { type Palette } from '../output/palette.js';
-import { count } from '../output/text.js';
+import { openPoints, receiptJson, serverCount, tally } from '../output/receipt.js';
+import { count, durationText } from '../output/text.js';
 import { type Reached } from './follow-receipt.js';
 import { outcomeJson, type Stop } from './stop.js';
 

@@ -8,6 +8,7 @@ import {
   type Version,
 } from '@policystore/client';
 
+import { messageOf } from '../explain.js';
 import { type Target } from '../profile/target.js';
 import { followReceipt, type Reached, type Taken } from './follow-receipt.js';
 import { mergeReceipts } from './merge-receipts.js';
@@ -155,6 +156,6 @@ export function outcomeJson({ address, outcome, version, ms, error }: AddressOut
     outcome,
     version: version ? formatVersion(version) : null,
     ms: Math.round(ms),
-    error: error?.message ?? null,
+    error: error ? messageOf(error) : null,
   };
 }
