@@ -1,3 +1,6 @@
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+
 import { expect } from 'chai';
 
 import { closeAfterAll } from '../support/closing.js';
@@ -50,6 +53,13 @@ describe('the guard against pages of others', () => {
     const absolute = await get({}, 'http://evil.example/api/policy');
     expect(reasonOf(absolute)).to.deep.equal([403, 'HOST_FOREIGN']);
     expect((await get({}, `http://${server.httpAddress}/api/policy`)).status).to.equal(200);
+  });
+
+  it('refuses two hosts, of which a proxy may have gone by the other one', async () => {
+    const [host = '', port = ''] = server.httpAddress.split(':');
+    const socket = connect({ host, port: Number(port) });
+    socket.write(`GET /api/policy HTTP/1.1\r\nHost: ${server.httpAddress}\r\nHost: evil.example\r\n\r\n`);
+    expect(await text(socket)).to.match(/^HTTP\/1\.1 400 /);
   });
 
   it('refuses a foreign origin, whatever it asks for', async () => {

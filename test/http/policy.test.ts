@@ -162,7 +162,7 @@ describe('REST', () => {
       for (const tag of ['5', '"5"', 'W/"a:1"', '"a:1", "a:2"']) {
         const { status, json } = await patch({ max_positions: 6 }, { 'if-match': tag });
         expect(status, tag).to.equal(422);
-        expect(json).to.have.nested.deep.property('detail[0].loc', ['header', 'If-Match']);
+        expect(json).to.deep.nested.include({ 'detail[0].loc': ['header', 'If-Match'] });
       }
     });
 
