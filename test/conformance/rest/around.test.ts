@@ -141,11 +141,21 @@ describe('REST, what stands around the policy', () => {
   it('tells what the caller may do where nobody proves who it is', async () => {
     const answer = await rest.call('GET /api/policy/access', { headers: { 'x-policy-client': 'anna' } });
     expect(answer.status).to.equal(200);
-    expectKeys(answer.body, 'identity', 'verified', 'authentication', 'namespaces', 'rights', 'timestamp');
+    expectKeys(
+      answer.body,
+      'identity',
+      'verified',
+      'authentication',
+      'namespace',
+      'namespaces',
+      'rights',
+      'timestamp',
+    );
     expect(answer.body).to.deep.include({
       identity: 'anna',
       verified: false,
       authentication: 'off',
+      namespace: 'default',
       namespaces: ['default'],
     });
     const guardrails = await rest.call('GET /api/policy/guardrails');

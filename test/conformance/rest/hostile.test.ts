@@ -210,6 +210,13 @@ describe('REST with bad input', () => {
     }
   });
 
+  it('logs what was refused, under the name that the request had', async () => {
+    const headers = { 'x-request-id': 'order-77' };
+    await rest.call('PATCH /api/policy', { json: { max_positions: 700 }, headers });
+    const logged = rest.server.log.filter((record) => JSON.stringify(record).includes('order-77'));
+    expect(logged.map(({ msg }) => msg).join()).to.match(/max_positions/);
+  });
+
   it('outlives what is not HTTP', async () => {
     expect(await raw('', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')).to.not.match(/ 200 /);
     expect(await raw('', '\0\0\0\0\r\n\r\n')).to.not.match(/ 200 /);
@@ -219,6 +226,9 @@ describe('REST with bad input', () => {
     expect(await raw('', 'GET http://evil.example/api/policy HTTP/1.1\r\nHost: {host}\r\n\r\n')).to.match(
       / 40[034] /,
     );
+    // A proxy may go by the other one.
+    const twoHosts = 'GET /api/policy HTTP/1.1\r\nHost: {host}\r\nHost: evil.example\r\n\r\n';
+    expect(await raw('', twoHosts)).to.match(/ 40[03] /);
     expect(await raw('', 'GET /api/policy HTTP/1.1\r\n\r\n')).to.match(/ 40[03] /);
   });
 

@@ -140,11 +140,21 @@ describe('REST where callers prove who they are', () => {
   it('tells a caller who it is and what it may do', async () => {
     const answer = await rest.call('GET /api/policy/access', tokens.ranker);
     expect(answer.status, answer.text).to.equal(200);
-    expectKeys(answer.body, 'identity', 'verified', 'authentication', 'namespaces', 'rights', 'timestamp');
+    expectKeys(
+      answer.body,
+      'identity',
+      'verified',
+      'authentication',
+      'namespace',
+      'namespaces',
+      'rights',
+      'timestamp',
+    );
     expect(answer.body).to.deep.include({
       identity: 'ranker',
       verified: true,
       authentication: 'on',
+      namespace: 'default',
       namespaces: ['default', 'paper'],
     });
     const { rights } = JSON.parse(answer.text) as { rights: Record<string, unknown> };
@@ -166,6 +176,6 @@ describe('REST where callers prove who they are', () => {
     });
     expect(rights['write']).to.have.members(['opp_rankings', 'allowed_symbols', 'custom_params']);
     const desk = await rest.call('GET /api/policy/access?namespace=paper', tokens.desk);
-    expect(desk.body).to.deep.include({ namespaces: ['paper'] });
+    expect(desk.body).to.deep.include({ namespace: 'paper', namespaces: ['paper'] });
   });
 });
