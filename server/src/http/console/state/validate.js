@@ -109,13 +109,15 @@ function isInRange({ minimum, exclusiveMinimum, maximum, exclusiveMaximum }, val
   );
 }
 
-export function rangeText({ minimum, exclusiveMinimum, maximum, exclusiveMaximum }) {
-  const low = exclusiveMinimum !== undefined ? `above ${exclusiveMinimum}` : undefined;
-  const high = exclusiveMaximum !== undefined ? `below ${exclusiveMaximum}` : undefined;
-  if (minimum !== undefined && maximum !== undefined && !low && !high)
-    return `between ${minimum} and ${maximum}`;
-  const from = low ?? (minimum === undefined ? undefined : `at least ${minimum}`);
-  const to = high ?? (maximum === undefined ? undefined : `at most ${maximum}`);
+/** The bounds that a rule states, in words. */
+export function rangeText({ minimum, exclusiveMinimum, maximum, exclusiveMaximum }, format = String) {
+  const low = exclusiveMinimum !== undefined ? `above ${format(exclusiveMinimum)}` : undefined;
+  const high = exclusiveMaximum !== undefined ? `below ${format(exclusiveMaximum)}` : undefined;
+  if (minimum !== undefined && maximum !== undefined && !low && !high) {
+    return `between ${format(minimum)} and ${format(maximum)}`;
+  }
+  const from = low ?? (minimum === undefined ? undefined : `at least ${format(minimum)}`);
+  const to = high ?? (maximum === undefined ? undefined : `at most ${format(maximum)}`);
   return [from, to].filter(Boolean).join(' and ');
 }
 

@@ -1,9 +1,9 @@
 import { api } from '../api/policy-api.js';
 import { DiffList } from '../parts/diff-list.js';
 import { ProblemText } from '../parts/problem-text.js';
-import { Ago } from '../parts/time.js';
+import { Ago, fullTime } from '../parts/time.js';
 import { differences } from '../state/diff.js';
-import { FIELDS, labelOf } from '../state/fields.js';
+import { FIELDS, labelOf, stateText } from '../state/fields.js';
 import { changes } from '../state/live.js';
 import { useObservable } from '../state/observable.js';
 import { mayWrite, session } from '../state/session.js';
@@ -106,15 +106,14 @@ function Change({ change, onRollback }) {
         >${actor || 'nobody named'}${!isVerified && html`<span class="sr"> (not verified)</span>`}</span
       >
       <span class="change-what">
-        ${fields.map(labelOf).join(', ')}${reason && html`<span class="muted"> “${reason}”</span>`}
+        ${whatOf(change)}${reason && html`<span class="muted"> “${reason}”</span>`}
       </span>
     </button>
     <div id=${id} class="change-more" hidden=${!open}>
       ${
         open &&
         html`<p class="muted">
-            Version <code>${version}</code>,
-            ${new Date(at).toLocaleString()}${isVerified ? '' : ', actor not verified'}
+            Version <code>${version}</code>${`, ${fullTime(at)}${isVerified ? '' : ', actor not verified'}`}
           </p>
           ${
             Object.keys(before).length + Object.keys(after).length > 0 &&
@@ -132,24 +131,38 @@ function Change({ change, onRollback }) {
   </li>`;
 }
 
+/** The fields that it wrote, or the overrides that came, moved or ended. */
+function whatOf({ fields, overrides_before: before, overrides_after: after }) {
+  const { come, gone, stayed } = sortOverrides(before, after);
+  const moved = come.length + gone.length > 0 ? [...come, ...gone] : stayed;
+  return [...fields.map(labelOf), ...moved.map(({ name }) => name)].join(', ');
+}
+
+function sortOverrides(before, after) {
+  const had = new Set((before ?? []).map(({ name }) => name));
+  const has = new Set((after ?? []).map(({ name }) => name));
+  return {
+    come: (after ?? []).filter(({ name }) => !had.has(name)),
+    gone: (before ?? []).filter(({ name }) => !has.has(name)),
+    stayed: (after ?? []).filter(({ name }) => had.has(name)),
+  };
+}
+
 function OverrideChange({ change: { overrides_before: before, overrides_after: after } }) {
-  if (before == null && after == null) return null;
-  const line = (override) =>
+  const { come, gone, stayed } = sortOverrides(before, after);
+  const line = ({ name, limits }) =>
     html`<li>
-      <strong>${override.name}</strong> ${override.limits.trading_state ?? ''} ${limitsText(override.limits)}
+      <strong>${name}</strong>${` ${[stateText(limits.trading_state), limitsText(limits)].filter(Boolean).join(' · ')}`}
     </li>`;
-  const names = new Set((before ?? []).map(({ name }) => name));
-  const left = new Set((after ?? []).map(({ name }) => name));
-  const come = (after ?? []).filter(({ name }) => !names.has(name));
-  const gone = (before ?? []).filter(({ name }) => !left.has(name));
-  const stayed = (after ?? []).filter(({ name }) => names.has(name));
   const part = (title, list) =>
     list.length > 0 &&
-    html`<p>${title}</p>
+    html`<div>
+      <p>${title}</p>
       <ul>
         ${list.map(line)}
-      </ul>`;
-  return html`${part('In force from here', come)}${part('Ended', gone)}${part('In force', stayed)}`;
+      </ul>
+    </div>`;
+  return html`${part('In force from here', come)}${part('Ended', gone)}${part('Also in force', stayed)}`;
 }
 
 function useChanges(namespace, filter) {

@@ -108,6 +108,7 @@ function LimitsCard({ policy, base }) {
     <h2 id="limits">Limits</h2>
     ${LIMITS.map((field) => {
       const own = bounds.fields[field];
+      const format = (value) => show(field, value);
       const steps = bounds.steps.filter((step) => step.field === field);
       const isMasked = base[field] !== policy[field];
       return html`<div class="limit" key=${field}>
@@ -125,7 +126,7 @@ function LimitsCard({ policy, base }) {
           effective=${policy[field]}
         />
         <p class="limit-bounds muted">
-          ${own ? `Guardrail: ${rangeText(own)}` : `Allowed: ${rangeText(schema.properties[field])}`}
+          ${own ? `Guardrail: ${rangeText(own, format)}` : `Allowed: ${rangeText(schema.properties[field], format)}`}
           ${steps.map((step) => `, ${step.text}`)}${isMasked && html`, <span class="masked">held by an override</span>`}
         </p>
         <${Author} field=${field} />
