@@ -14,6 +14,7 @@ import { measurePatch } from './parts/patch.js';
 import { measureRankings } from './parts/rankings.js';
 import { measureReceipt } from './parts/receipt.js';
 import { measureReplicas } from './parts/replicas.js';
+import { measureRest } from './parts/rest.js';
 import { measureStop } from './parts/stop.js';
 import { measureTls } from './parts/tls.js';
 import { describeMachine, machine } from './report/machine.js';
@@ -31,6 +32,7 @@ const PARTS = [
   measureStop,
   measureReceipt,
   measureRankings,
+  measureRest,
   measureGates,
   measureEtcd,
 ];

@@ -51,6 +51,7 @@ describe('the benchmark', () => {
       ...[1, 100, 1000].flatMap((clients) =>
         ['p50', 'p99', 'cpu', 'clients'].map((metric) => `live.${clients}.${metric}`),
       ),
+      ...['rest.get.64.throughput', 'rest.get.64.cpu', 'rest.get.1.p50', 'rest.events.1000.p50'],
       'live.acknowledge.cpu',
       ...['stop.100.p50', 'stop.100.p99', 'receipt.200.p50', 'receipt.200.p99'],
       ...['rankings.1.cpu', 'rankings.10.cpu', 'rankings.patch-and-get.cpu'],

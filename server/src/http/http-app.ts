@@ -13,7 +13,7 @@ import type { HttpContext } from './http-context.js';
 import { errorAnswer } from './http-error.js';
 import type { HttpIdentifier } from './http-identity.js';
 import { openApiDocument } from './openapi/document.js';
-import { type Operation, OPERATION_IDS, type OperationId, OPERATIONS } from './operations.js';
+import { type Operation, OPERATION_IDS, type OperationId, OPERATIONS, parametersOf } from './operations.js';
 import { readQuery } from './query.js';
 import { header, requestIdOf } from './request-headers.js';
 import { getAccess, getGuardrails } from './routes/access.js';
@@ -126,8 +126,7 @@ class Endpoint {
     this.#operation = operation;
     this.#context = context;
     this.#identifier = identifier;
-    const isOfNamespace = operation.path.startsWith('/api/') && operation.open !== true;
-    this.#parameters = [...(isOfNamespace ? ['namespace'] : []), ...(operation.query ?? [])];
+    this.#parameters = parametersOf(operation);
     this.#names = [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
   }
 

@@ -271,3 +271,8 @@ export const OPERATIONS = {
 
 export type OperationId = keyof typeof OPERATIONS;
 export const OPERATION_IDS = Object.keys(OPERATIONS) as OperationId[];
+
+/** The parameters behind the path of an operation: one under /api takes a namespace, also where it is the same in all. */
+export function parametersOf({ path, query = [] }: Operation): readonly string[] {
+  return path.startsWith('/api/') ? ['namespace', ...query] : query;
+}

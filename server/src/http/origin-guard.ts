@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 
 import { PolicyError } from '../errors.js';
 import { CLIENT_KEY } from '../requests/claimed-identity.js';
-import { header } from './request-headers.js';
+import { header, headerValues } from './request-headers.js';
 
 /** Requests that change nothing. */
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
@@ -28,6 +28,8 @@ export function createOriginGuard(
 
   function checkHost(incoming: IncomingMessage): void {
     const host = hostAsked(incoming);
+    if (headerValues(incoming, 'host').length > 1)
+      throw new PolicyError('MALFORMED_REQUEST', 'there must be one Host');
     if (host === passed && host !== '') return;
     const name = hostOf(host);
     if (known.has(name)) passed = host;

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../domain/policy.js';
-import { type Operation, OPERATION_IDS, OPERATIONS } from '../operations.js';
+import { type Operation, OPERATION_IDS, OPERATIONS, parametersOf } from '../operations.js';
 import { HEADERS, PATH, QUERY } from './parameters.js';
 import { COMPONENTS, type SchemaName } from './schemas.js';
 
@@ -54,11 +54,10 @@ export function openApiDocument(): JsonObject {
 }
 
 function describe(id: string, operation: Operation): JsonObject {
-  const { summary, path, query = [], headers = [], body, open = false } = operation;
-  const isOfNamespace = path.startsWith('/api/policy') && !open;
+  const { summary, path, headers = [], body, open = false } = operation;
   const parameters = [
     ...[...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => parameter('path', name, PATH)),
-    ...(isOfNamespace ? ['namespace', ...query] : query).map((name) => parameter('query', name, QUERY)),
+    ...parametersOf(operation).map((name) => parameter('query', name, QUERY)),
     ...['X-Policy-Client', 'X-Request-Id', ...headers].map((name) => parameter('header', name, HEADERS)),
   ];
   return {
