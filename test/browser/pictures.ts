@@ -1,5 +1,5 @@
 /**
- * Makes the pictures of the docs: npx tsx test/browser/pictures.ts. They show a day as it could be, on a real server.
+ * Makes the pictures of docs/console.md: npx tsx test/browser/pictures.ts. They show a day as it could be, on a real server.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
