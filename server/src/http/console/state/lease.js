@@ -13,14 +13,18 @@ const SHORTEST_PAUSE_MS = 500;
  * Until when what is held may be believed, by performance.now(). Only a question that this tab asked renews it; what
  * merely arrives may have waited in a buffer.
  */
-export const lease = createObservable({ until: undefined, leftMs: 0, lengthMs: USUAL_LEASE_MS, ended: true });
+export const lease = createObservable({ until: undefined, leftMs: 0, lengthMs: USUAL_LEASE_MS });
+
+/** Whether it has ended. By itself, for the countdown moves several times a second. */
+export const leaseOver = createObservable(true);
 
 /** Renewals for versions that the stream has yet to bring. */
 let ahead = [];
 
 export function dropLease() {
   ahead = [];
-  lease.merge({ until: undefined, leftMs: 0, ended: true });
+  lease.merge({ until: undefined, leftMs: 0 });
+  leaseOver.set(true);
 }
 
 /** Takes a lease for a version; it holds as soon as that version, or a later one, is held. */
@@ -45,9 +49,10 @@ function extend(until, lengthMs) {
 }
 
 function tick() {
-  const { until, leftMs, ended } = lease.get();
+  const { until, leftMs } = lease.get();
   const left = until === undefined ? 0 : Math.max(0, until - performance.now());
-  if (left !== leftMs || ended !== (left === 0)) lease.merge({ leftMs: left, ended: left === 0 });
+  if (left !== leftMs) lease.merge({ leftMs: left });
+  leaseOver.set(left === 0);
 }
 
 /**

@@ -2,6 +2,7 @@ import { api } from '../api/policy-api.js';
 import { DiffList } from '../parts/diff-list.js';
 import { ProblemText } from '../parts/problem-text.js';
 import { Ago, fullTime } from '../parts/time.js';
+import { atMostEvery } from '../state/at-most-every.js';
 import { differences } from '../state/diff.js';
 import { FIELDS, labelOf, stateText } from '../state/fields.js';
 import { changes } from '../state/live.js';
@@ -13,6 +14,8 @@ import { limitsText } from './override-cards.js';
 import { RollbackDialog } from './rollback-dialog.js';
 
 const PAGE = 50;
+/** A page may be large. */
+const PACE = { soonMs: 150, everyMs: 2000 };
 const KINDS = ['CREATE', 'UPDATE', 'PATCH', 'RESET', 'ROLLBACK', 'OVERRIDE', 'RESTORE', 'EXPIRE', 'RECOVER'];
 const NO_FILTER = { actor: '', field: '', kind: '', from: '', to: '' };
 
@@ -167,7 +170,6 @@ function OverrideChange({ change: { overrides_before: before, overrides_after: a
 
 function useChanges(namespace, filter) {
   const [state, setState] = useState({ pages: [], next: '', problem: undefined, isAsking: true });
-  const { version } = useObservable(changes);
   const query = {
     page_size: PAGE,
     actor: filter.actor.trim(),
@@ -179,21 +181,24 @@ function useChanges(namespace, filter) {
   const key = JSON.stringify([namespace, query]);
   useEffect(() => {
     const stop = new AbortController();
-    // A new change comes on top; the rest is asked for again with it, so that filters hold.
-    const timer = setTimeout(async () => {
+    const ask = async (signal) => {
       setState((before) => ({ ...before, isAsking: true }));
       try {
-        const { data } = await api.history(namespace, query, stop.signal);
+        const { data } = await api.history(namespace, query, signal);
         setState((before) => joined(before, data, key));
       } catch (problem) {
-        if (!stop.signal.aborted) setState((before) => ({ ...before, problem, isAsking: false }));
+        if (!signal.aborted) setState((before) => ({ ...before, problem, isAsking: false }));
       }
-    }, 150);
+    };
+    // A new change comes on top; the newest page is asked for again, so that filters hold.
+    const wish = atMostEvery(ask, PACE, stop.signal);
+    const unsubscribe = changes.subscribe(wish);
+    wish();
     return () => {
-      clearTimeout(timer);
+      unsubscribe();
       stop.abort();
     };
-  }, [key, version]);
+  }, [key]);
   const more = async () => {
     setState((before) => ({ ...before, isAsking: true }));
     try {
