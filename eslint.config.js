@@ -75,6 +75,17 @@ const packages = [
   noPackages(['clients/**'], '^@policystore/server', 'The client package installs alone.'),
 ];
 
+/** What the console uses of the browser. */
+const BROWSER = Object.fromEntries(
+  [
+    ...['window', 'document', 'location', 'performance', 'console', 'crypto', 'fetch', 'matchMedia'],
+    ...['localStorage', 'sessionStorage', 'addEventListener', 'removeEventListener', 'getComputedStyle'],
+    ...['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'requestAnimationFrame'],
+    ...['cancelAnimationFrame', 'AbortController', 'AbortSignal', 'ResizeObserver', 'HTMLElement'],
+    ...['TextEncoder', 'TextDecoderStream', 'URLSearchParams'],
+  ].map((name) => [name, 'readonly']),
+);
+
 export default defineConfig(
   { ignores: ['**/gen/**', '**/dist/**', '**/node_modules/**', '.tools/**'] },
   {
@@ -141,6 +152,30 @@ export default defineConfig(
     '^(?!node:|@policystore/client$)',
     'An example is what an outside user can write: only @policystore/client and what Node brings.',
   ),
+  {
+    // Runs in browsers as it is, without a build step.
+    files: ['server/src/http/console/**/*.js'],
+    plugins: { 'import-x': importX },
+    languageOptions: { globals: BROWSER },
+    rules: {
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
+      'import-x/no-cycle': 'error',
+      'no-undef': 'error',
+      'no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      'no-console': 'error',
+      'no-eval': 'error',
+      'no-implied-eval': 'error',
+      'no-var': 'error',
+      'prefer-const': 'error',
+      'no-restricted-properties': [
+        'error',
+        ...['innerHTML', 'outerHTML', 'insertAdjacentHTML'].map((property) => ({
+          property,
+          message: 'Text becomes an element only through html`…`.',
+        })),
+      ],
+    },
+  },
   {
     files: ['test/**/*.ts'],
     rules: {

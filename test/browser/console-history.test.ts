@@ -47,7 +47,7 @@ describe('in the history of the console', () => {
       .waitFor();
     await lines(page).filter({ hasText: '“thin”' }).click();
     await page.getByText('In force from here').waitFor();
-    await page.getByText('positions 2').waitFor();
+    await page.getByText('lunch at most 2 positions').waitFor();
   });
 
   it('filters leave what was asked for', async () => {

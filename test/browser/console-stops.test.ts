@@ -125,7 +125,7 @@ describe('with the console an operator', () => {
     await dialog(page).getByLabel('Reason').fill('delisting rumour');
     await dialog(page).getByRole('button', { name: 'Ban ETHUSDT' }).click();
 
-    await page.getByText('symbols ETHUSDT blocked').waitFor();
+    await page.getByText('without ETHUSDT').waitFor();
     await page.getByText(/ends in 1 h/).waitFor();
     const [ban] = await overrides();
     expect(ban).to.deep.include({ name: 'ban-ETHUSDT', reason: 'delisting rumour' });
@@ -148,7 +148,7 @@ describe('with the console an operator', () => {
     await dialog(page).getByLabel('Reason').fill('nobody looks');
     await dialog(page).getByRole('button', { name: 'Put in force' }).click();
 
-    await page.getByText('risk mode DEFENSIVE · positions 2').waitFor();
+    await page.getByText('risk mode at most DEFENSIVE · at most 2 positions').waitFor();
     const [lunch] = await overrides();
     expect(lunch?.limits).to.deep.equal({ risk_mode: 'DEFENSIVE', max_positions: 2 });
   });

@@ -9,8 +9,8 @@ export interface WorldSettings {
   readonly executors?: number;
   /** More flags of both replicas. */
   readonly flags?: readonly string[];
-  /** A Redis that no other test has. */
-  readonly ownRedis?: boolean;
+  /** Default: one that no other test has. With a name, on a Redis of its own. */
+  readonly namespace?: string;
 }
 
 let worlds = 0;
@@ -32,10 +32,10 @@ export class ConsoleWorld {
   static async start({
     executors = 0,
     flags = [],
-    ownRedis = false,
+    namespace: name,
   }: WorldSettings = {}): Promise<ConsoleWorld> {
-    const redis = ownRedis ? await startRedis() : await plainRedis();
-    const namespace = `console-${process.pid}-${++worlds}`;
+    const redis = name === undefined ? await plainRedis() : await startRedis();
+    const namespace = name ?? `console-${process.pid}-${++worlds}`;
     const settings = {
       store: redis.url,
       flags: ['--namespaces', `${namespace},${namespace}-paper`, ...flags],

@@ -1,4 +1,4 @@
-import { lease } from '../state/lease.js';
+import { lease, leaseOver } from '../state/lease.js';
 import { live } from '../state/live.js';
 import { useObservable } from '../state/observable.js';
 import { html } from '../vendor/preact.js';
@@ -8,7 +8,8 @@ const WORDS = { connecting: 'Connecting', open: 'Live', waiting: 'Reconnecting',
 /** Whether changes arrive, and how long what is shown may be believed. */
 export function Connection() {
   const { connection, problem, version } = useObservable(live);
-  const { leftMs, lengthMs, ended } = useObservable(lease);
+  const { leftMs, lengthMs } = useObservable(lease);
+  const ended = useObservable(leaseOver);
   const seconds = (leftMs / 1000).toFixed(0);
   return html`<div class="connection" title=${problem && connection !== 'open' ? problem.message : undefined}>
     <span class="link ${connection}"><i class="dot" aria-hidden="true"></i>${WORDS[connection]}</span>

@@ -4,7 +4,7 @@ import uPlot from '../vendor/uplot.js';
 const HEIGHT = 92;
 const TIMES_HEIGHT = 46;
 const AXIS_WIDTH = 96;
-const NARROW_AXIS_WIDTH = 78;
+const NARROW_AXIS_WIDTH = 90;
 /** All plots of a page move their cursors together. */
 const together = uPlot.sync('course');
 

@@ -5,24 +5,31 @@ import { includes } from './version.js';
 /** Where the server does not say otherwise; as the server's default. */
 const USUAL_LEASE_MS = 10_000;
 const TICK_MS = 250;
+/** An answer that takes longer says too little to be waited for. */
+const LONGEST_QUESTION_MS = 3000;
+const SHORTEST_PAUSE_MS = 500;
 
 /**
  * Until when what is held may be believed, by performance.now(). Only a question that this tab asked renews it; what
  * merely arrives may have waited in a buffer.
  */
-export const lease = createObservable({ until: undefined, leftMs: 0, lengthMs: USUAL_LEASE_MS, ended: true });
+export const lease = createObservable({ until: undefined, leftMs: 0, lengthMs: USUAL_LEASE_MS });
+
+/** Whether it has ended. By itself, for the countdown moves several times a second. */
+export const leaseOver = createObservable(true);
 
 /** Renewals for versions that the stream has yet to bring. */
 let ahead = [];
 
 export function dropLease() {
   ahead = [];
-  lease.merge({ until: undefined, leftMs: 0, ended: true });
+  lease.merge({ until: undefined, leftMs: 0 });
+  leaseOver.set(true);
 }
 
 /** Takes a lease for a version; it holds as soon as that version, or a later one, is held. */
 export function takeLease({ version, until, lengthMs }, held) {
-  if (until === undefined) return;
+  if (until === undefined || lengthMs <= 0) return;
   if (includes(held, version)) extend(until, lengthMs);
   else
     ahead = [...ahead.filter((one) => one.until > performance.now()), { version, until, lengthMs }].slice(-8);
@@ -37,14 +44,15 @@ export function holdVersion(held) {
 
 function extend(until, lengthMs) {
   const { until: before = 0 } = lease.get();
-  if (until > before) lease.merge({ until, lengthMs: Math.max(lengthMs, 1) });
+  if (until > before) lease.merge({ until, lengthMs });
   tick();
 }
 
 function tick() {
-  const { until, leftMs, ended } = lease.get();
+  const { until, leftMs } = lease.get();
   const left = until === undefined ? 0 : Math.max(0, until - performance.now());
-  if (left !== leftMs || ended !== (left === 0)) lease.merge({ leftMs: left, ended: left === 0 });
+  if (left !== leftMs) lease.merge({ leftMs: left });
+  leaseOver.set(left === 0);
 }
 
 /**
@@ -61,7 +69,7 @@ export function keepLease(held, signal) {
     const { namespace, version } = held();
     if (version !== undefined && !asking) {
       asking = true;
-      const limit = AbortSignal.any([signal, AbortSignal.timeout(lease.get().lengthMs)]);
+      const limit = AbortSignal.any([signal, AbortSignal.timeout(LONGEST_QUESTION_MS)]);
       try {
         const answer = await api.renew(namespace, version, limit);
         const now = held();
@@ -76,7 +84,7 @@ export function keepLease(held, signal) {
       }
       asking = false;
     }
-    if (!signal.aborted) timer = setTimeout(renew, Math.max(500, lease.get().lengthMs / 3));
+    if (!signal.aborted) timer = setTimeout(renew, Math.max(SHORTEST_PAUSE_MS, lease.get().lengthMs / 3));
   }
 
   const whenSeen = () => {

@@ -68,8 +68,12 @@ export function stopFollowing() {
 function onEvent(event, message, sentAt, first) {
   const before = live.get();
   const { version, valid_for_ms: validForMs, trading_state: tradingState, overrides } = message;
-  const policy =
-    message.policy ?? (message.patch && before.policy && applyPatch(before.policy, message.patch));
+  if (message.patch && message.previous !== revisionOf(before.version)) {
+    // Never apply a change to anything but what it follows: begin again with a snapshot.
+    live.merge({ version: undefined });
+    throw new Problem('A change was missed; asking for everything again.');
+  }
+  const policy = message.policy ?? (message.patch && applyPatch(before.policy, message.patch));
   live.merge({
     tradingState,
     overrides,

@@ -9,6 +9,7 @@ const NOUNS = {
 };
 const MAX_STRUCT_BYTES = 64 * 1024;
 const MAX_STRUCT_LEVELS = 16;
+const MAX_SHOWN = 60;
 
 /**
  * What is wrong with a value by the policy's schema, in words; empty if nothing is. Knows the keywords that the schema
@@ -18,13 +19,13 @@ const MAX_STRUCT_LEVELS = 16;
 export function check(root, rule, value, path = '') {
   const own = rule.$ref === undefined ? rule : { ...resolve(root, rule.$ref), ...rule };
   const wrong = (message) => [{ path, message }];
+  if (own.enum !== undefined && !own.enum.includes(value)) {
+    return wrong(`must be one of ${own.enum.join(', ')}, got ${shown(value)}`);
+  }
   if (own.type !== undefined && !hasType(own.type, value)) {
     return wrong(
       `must be ${[NOUNS[own.type], rangeText(own)].filter(Boolean).join(' ')}, got ${shown(value)}`,
     );
-  }
-  if (own.enum !== undefined && !own.enum.includes(value)) {
-    return wrong(`must be one of ${own.enum.join(', ')}, got ${shown(value)}`);
   }
   if (own.not?.$ref !== undefined && check(root, own.not, value).length === 0) {
     return wrong(`must not be the reserved name ${shown(value)}`);
@@ -44,16 +45,28 @@ export function check(root, rule, value, path = '') {
 
 function checkEither(root, own, value, path) {
   if (own.anyOf === undefined || own.anyOf.some((rule) => check(root, rule, value).length === 0)) return [];
-  return [{ path, message: value === null ? 'must not be null here' : `is not valid, got ${shown(value)}` }];
+  return [
+    {
+      path,
+      message:
+        value === null
+          ? 'must not be null: inside an array a null neither removes nor is stored'
+          : `is not valid, got ${shown(value)}`,
+    },
+  ];
 }
 
 function checkText({ minLength, maxLength, pattern }, value) {
   const length = [...value].length;
   if (length < (minLength ?? 0) || length > (maxLength ?? Infinity)) {
-    return [`must have ${minLength ?? 0} to ${maxLength ?? 'any'} characters, has ${length}`];
+    return [`must have ${minLength ?? 0} to ${maxLength ?? 'any'} characters, got ${shown(value)}`];
   }
   if (pattern === undefined || new RegExp(pattern, 'u').test(value)) return [];
-  return ['must have no control characters and be well-formed Unicode'];
+  return [
+    maxLength === undefined
+      ? `must be well-formed Unicode, got ${shown(value)}`
+      : `must have no control characters and be well-formed Unicode, got ${shown(value)}`,
+  ];
 }
 
 function checkMembers(root, own, value, path) {
@@ -109,20 +122,24 @@ function isInRange({ minimum, exclusiveMinimum, maximum, exclusiveMaximum }, val
   );
 }
 
-export function rangeText({ minimum, exclusiveMinimum, maximum, exclusiveMaximum }) {
-  const low = exclusiveMinimum !== undefined ? `above ${exclusiveMinimum}` : undefined;
-  const high = exclusiveMaximum !== undefined ? `below ${exclusiveMaximum}` : undefined;
-  if (minimum !== undefined && maximum !== undefined && !low && !high)
-    return `between ${minimum} and ${maximum}`;
-  const from = low ?? (minimum === undefined ? undefined : `at least ${minimum}`);
-  const to = high ?? (maximum === undefined ? undefined : `at most ${maximum}`);
+/** The bounds that a rule states, in words. */
+export function rangeText({ minimum, exclusiveMinimum, maximum, exclusiveMaximum }, format = String) {
+  const low = exclusiveMinimum !== undefined ? `above ${format(exclusiveMinimum)}` : undefined;
+  const high = exclusiveMaximum !== undefined ? `below ${format(exclusiveMaximum)}` : undefined;
+  if (minimum !== undefined && maximum !== undefined && !low && !high) {
+    return `between ${format(minimum)} and ${format(maximum)}`;
+  }
+  const from = low ?? (minimum === undefined ? undefined : `at least ${format(minimum)}`);
+  const to = high ?? (maximum === undefined ? undefined : `at most ${format(maximum)}`);
   return [from, to].filter(Boolean).join(' and ');
 }
 
 function shown(value) {
   if (isObject(value)) return 'an object';
   if (Array.isArray(value)) return 'a list';
-  return value === undefined ? 'nothing' : JSON.stringify(value).slice(0, 60);
+  if (typeof value !== 'string') return String(value);
+  const text = JSON.stringify(value.slice(0, MAX_SHOWN));
+  return value.length > MAX_SHOWN ? `${text.slice(0, -1)}…"` : text;
 }
 
 /** What the guardrails say of a new value; a value that only becomes stricter may always go there. */

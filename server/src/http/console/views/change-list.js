@@ -1,9 +1,10 @@
 import { api } from '../api/policy-api.js';
 import { DiffList } from '../parts/diff-list.js';
 import { ProblemText } from '../parts/problem-text.js';
-import { Ago } from '../parts/time.js';
+import { Ago, fullTime } from '../parts/time.js';
+import { atMostEvery } from '../state/at-most-every.js';
 import { differences } from '../state/diff.js';
-import { FIELDS, labelOf } from '../state/fields.js';
+import { FIELDS, labelOf, stateText } from '../state/fields.js';
 import { changes } from '../state/live.js';
 import { useObservable } from '../state/observable.js';
 import { mayWrite, session } from '../state/session.js';
@@ -13,6 +14,8 @@ import { limitsText } from './override-cards.js';
 import { RollbackDialog } from './rollback-dialog.js';
 
 const PAGE = 50;
+/** A page may be large. */
+const PACE = { soonMs: 150, everyMs: 2000 };
 const KINDS = ['CREATE', 'UPDATE', 'PATCH', 'RESET', 'ROLLBACK', 'OVERRIDE', 'RESTORE', 'EXPIRE', 'RECOVER'];
 const NO_FILTER = { actor: '', field: '', kind: '', from: '', to: '' };
 
@@ -106,15 +109,14 @@ function Change({ change, onRollback }) {
         >${actor || 'nobody named'}${!isVerified && html`<span class="sr"> (not verified)</span>`}</span
       >
       <span class="change-what">
-        ${fields.map(labelOf).join(', ')}${reason && html`<span class="muted"> “${reason}”</span>`}
+        ${whatOf(change)}${reason && html`<span class="muted"> “${reason}”</span>`}
       </span>
     </button>
     <div id=${id} class="change-more" hidden=${!open}>
       ${
         open &&
         html`<p class="muted">
-            Version <code>${version}</code>,
-            ${new Date(at).toLocaleString()}${isVerified ? '' : ', actor not verified'}
+            Version <code>${version}</code>${`, ${fullTime(at)}${isVerified ? '' : ', actor not verified'}`}
           </p>
           ${
             Object.keys(before).length + Object.keys(after).length > 0 &&
@@ -132,29 +134,42 @@ function Change({ change, onRollback }) {
   </li>`;
 }
 
+/** The fields that it wrote, or the overrides that came, moved or ended. */
+function whatOf({ fields, overrides_before: before, overrides_after: after }) {
+  const { come, gone, stayed } = sortOverrides(before, after);
+  const moved = come.length + gone.length > 0 ? [...come, ...gone] : stayed;
+  return [...fields.map(labelOf), ...moved.map(({ name }) => name)].join(', ');
+}
+
+function sortOverrides(before, after) {
+  const had = new Set((before ?? []).map(({ name }) => name));
+  const has = new Set((after ?? []).map(({ name }) => name));
+  return {
+    come: (after ?? []).filter(({ name }) => !had.has(name)),
+    gone: (before ?? []).filter(({ name }) => !has.has(name)),
+    stayed: (after ?? []).filter(({ name }) => had.has(name)),
+  };
+}
+
 function OverrideChange({ change: { overrides_before: before, overrides_after: after } }) {
-  if (before == null && after == null) return null;
-  const line = (override) =>
+  const { come, gone, stayed } = sortOverrides(before, after);
+  const line = ({ name, limits }) =>
     html`<li>
-      <strong>${override.name}</strong> ${override.limits.trading_state ?? ''} ${limitsText(override.limits)}
+      <strong>${name}</strong>${` ${[stateText(limits.trading_state), limitsText(limits)].filter(Boolean).join(' · ')}`}
     </li>`;
-  const names = new Set((before ?? []).map(({ name }) => name));
-  const left = new Set((after ?? []).map(({ name }) => name));
-  const come = (after ?? []).filter(({ name }) => !names.has(name));
-  const gone = (before ?? []).filter(({ name }) => !left.has(name));
-  const stayed = (after ?? []).filter(({ name }) => names.has(name));
   const part = (title, list) =>
     list.length > 0 &&
-    html`<p>${title}</p>
+    html`<div>
+      <p>${title}</p>
       <ul>
         ${list.map(line)}
-      </ul>`;
-  return html`${part('In force from here', come)}${part('Ended', gone)}${part('In force', stayed)}`;
+      </ul>
+    </div>`;
+  return html`${part('In force from here', come)}${part('Ended', gone)}${part('Also in force', stayed)}`;
 }
 
 function useChanges(namespace, filter) {
   const [state, setState] = useState({ pages: [], next: '', problem: undefined, isAsking: true });
-  const { version } = useObservable(changes);
   const query = {
     page_size: PAGE,
     actor: filter.actor.trim(),
@@ -166,21 +181,24 @@ function useChanges(namespace, filter) {
   const key = JSON.stringify([namespace, query]);
   useEffect(() => {
     const stop = new AbortController();
-    // A new change comes on top; the rest is asked for again with it, so that filters hold.
-    const timer = setTimeout(async () => {
+    const ask = async (signal) => {
       setState((before) => ({ ...before, isAsking: true }));
       try {
-        const { data } = await api.history(namespace, query, stop.signal);
+        const { data } = await api.history(namespace, query, signal);
         setState((before) => joined(before, data, key));
       } catch (problem) {
-        if (!stop.signal.aborted) setState((before) => ({ ...before, problem, isAsking: false }));
+        if (!signal.aborted) setState((before) => ({ ...before, problem, isAsking: false }));
       }
-    }, 150);
+    };
+    // A new change comes on top; the newest page is asked for again, so that filters hold.
+    const wish = atMostEvery(ask, PACE, stop.signal);
+    const unsubscribe = changes.subscribe(wish);
+    wish();
     return () => {
-      clearTimeout(timer);
+      unsubscribe();
       stop.abort();
     };
-  }, [key, version]);
+  }, [key]);
   const more = async () => {
     setState((before) => ({ ...before, isAsking: true }));
     try {

@@ -1,6 +1,6 @@
 import { ModeBadge, StateBadge } from '../parts/badges.js';
 import { Connection } from '../parts/connection.js';
-import { lease } from '../state/lease.js';
+import { leaseOver } from '../state/lease.js';
 import { live } from '../state/live.js';
 import { useObservable } from '../state/observable.js';
 import { enter, session } from '../state/session.js';
@@ -12,7 +12,7 @@ import { TripDialog } from './trip-dialog.js';
 export function Header() {
   const { namespace, namespaces, rights, identity } = useObservable(session);
   const { policy, tradingState } = useObservable(live);
-  const { ended } = useObservable(lease);
+  const ended = useObservable(leaseOver);
   const [open, setOpen] = useState('');
   const names = namespaces.includes(namespace) ? namespaces : [namespace, ...namespaces];
   return html`<header class="bar">
@@ -42,7 +42,7 @@ export function Header() {
           type="button"
           class="stop"
           onClick=${() => setOpen('trip')}
-          disabled=${policy === undefined}
+         
         >
           Stop…
         </button>`

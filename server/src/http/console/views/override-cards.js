@@ -1,6 +1,6 @@
 import { Badge, StateBadge } from '../parts/badges.js';
 import { Ago } from '../parts/time.js';
-import { labelOf, show } from '../state/fields.js';
+import { show } from '../state/fields.js';
 import { live } from '../state/live.js';
 import { useObservable } from '../state/observable.js';
 import { mayRestore, session } from '../state/session.js';
@@ -40,18 +40,29 @@ export function OverrideCards() {
     ${restoring && html`<${RestoreDialog} override=${restoring} onClose=${() => setRestoring(undefined)} />`}`;
 }
 
+const IN_WORDS = {
+  risk_mode: (value) => `risk mode at most ${value}`,
+  max_risk_per_trade: (value) => `at most ${value} per trade`,
+  max_positions: (value) => `at most ${value} positions`,
+  global_min_confidence: (value) => `confidence at least ${value}`,
+};
+const SHOWN = 8;
+
 /** What an override limits, in a sentence. */
 export function limitsText(limits) {
-  const scalars = ['risk_mode', 'max_risk_per_trade', 'max_positions', 'global_min_confidence']
-    .filter((field) => limits[field] != null)
-    .map((field) => `${labelOf(field).toLowerCase()} ${show(field, limits[field])}`);
-  const names = (list, what) =>
-    list?.length > 0 ? `${what} ${list.slice(0, 8).join(', ')}${list.length > 8 ? ', …' : ''} blocked` : '';
+  const scalars = Object.entries(IN_WORDS)
+    .filter(([field]) => limits[field] != null)
+    .map(([field, words]) => words(show(field, limits[field])));
   return [
     ...scalars,
-    limits.block_all_strategies ? 'all strategies blocked' : names(limits.block_strategies, 'strategies'),
-    names(limits.block_symbols, 'symbols'),
+    limits.block_all_strategies ? 'no strategy' : without(limits.block_strategies),
+    without(limits.block_symbols),
   ]
     .filter(Boolean)
     .join(' · ');
+}
+
+function without(names = []) {
+  if (names.length === 0) return '';
+  return `without ${names.slice(0, SHOWN).join(', ')}${names.length > SHOWN ? ` and ${names.length - SHOWN} more` : ''}`;
 }

@@ -7,7 +7,7 @@ import { Ago } from '../parts/time.js';
 import { Tree } from '../parts/tree.js';
 import { authors } from '../state/authors.js';
 import { labelOf, LIMITS, show, stateText } from '../state/fields.js';
-import { lease } from '../state/lease.js';
+import { leaseOver } from '../state/lease.js';
 import { live } from '../state/live.js';
 import { useObservable } from '../state/observable.js';
 import { session } from '../state/session.js';
@@ -46,7 +46,7 @@ export function OverviewView() {
 
 function Posture() {
   const { policy, base = policy, tradingState, overrides, version, cause } = useObservable(live);
-  const { ended } = useObservable(lease);
+  const ended = useObservable(leaseOver);
   const { namespace } = useObservable(session);
   const state = ended ? 'REDUCE_ONLY' : tradingState;
   const holder = overrides.find(({ limits }) => limits.trading_state === tradingState);
@@ -108,13 +108,14 @@ function LimitsCard({ policy, base }) {
     <h2 id="limits">Limits</h2>
     ${LIMITS.map((field) => {
       const own = bounds.fields[field];
+      const format = (value) => show(field, value);
       const steps = bounds.steps.filter((step) => step.field === field);
       const isMasked = base[field] !== policy[field];
       return html`<div class="limit" key=${field}>
         <div class="limit-line">
           <span>${labelOf(field)}</span>
           <span class="limit-value">
-            ${isMasked && html`<span class="was"><span class="sr">base </span>${show(field, base[field])}</span>`}
+            ${isMasked && html`<span class="was">base ${show(field, base[field])}</span>`}
             <strong data-testid=${field}>${show(field, policy[field])}</strong>
           </span>
         </div>
@@ -125,7 +126,7 @@ function LimitsCard({ policy, base }) {
           effective=${policy[field]}
         />
         <p class="limit-bounds muted">
-          ${own ? `Guardrail: ${rangeText(own)}` : `Allowed: ${rangeText(schema.properties[field])}`}
+          ${own ? `Guardrail: ${rangeText(own, format)}` : `Allowed: ${rangeText(schema.properties[field], format)}`}
           ${steps.map((step) => `, ${step.text}`)}${isMasked && html`, <span class="masked">held by an override</span>`}
         </p>
         <${Author} field=${field} />

@@ -29,7 +29,7 @@ const PRESETS = [
 
 /** Replaces the whole policy, lists and maps too, after showing what that changes. */
 export function ResetDialog({ onClose }) {
-  const { policy } = useObservable(live);
+  const { policy, base = policy } = useObservable(live);
   const { namespace } = useObservable(session);
   const typedName = `reset:${namespace}`;
   const [form, setForm] = useTyped(typedName, { preset: 'conservative', reason: '' });
@@ -87,7 +87,7 @@ export function ResetDialog({ onClose }) {
             </label>`,
         )}
       </fieldset>
-      ${preview && html`<${DiffList} differences=${differences(policy, preview.data.policy)} />`}
+      ${preview && html`<${DiffList} differences=${differences(base, preview.data.policy)} />`}
       ${
         preview?.masked.length > 0 &&
         html`<p class="masked">

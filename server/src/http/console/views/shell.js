@@ -1,11 +1,12 @@
-import { lease } from '../state/lease.js';
+import { stateText } from '../state/fields.js';
+import { leaseOver } from '../state/lease.js';
 import { live } from '../state/live.js';
 import { useObservable } from '../state/observable.js';
 import { route } from '../state/route.js';
 import { enter, session } from '../state/session.js';
 import { NewsList } from '../parts/news-list.js';
 import { ProblemText } from '../parts/problem-text.js';
-import { html, useEffect, useRef } from '../vendor/preact.js';
+import { html, useEffect, useErrorBoundary, useRef } from '../vendor/preact.js';
 import { FleetView } from './fleet.js';
 import { Header } from './header.js';
 import { HistoryView } from './history.js';
@@ -32,9 +33,12 @@ export function Shell() {
   const main = useRef(null);
   const view = Object.hasOwn(SHOWN, name) ? name : 'overview';
   const { label } = VIEWS.find((one) => one.name === view);
+  const { tradingState } = useObservable(live);
+  const ended = useObservable(leaseOver);
+  const state = ended ? 'not to be believed' : stateText(tradingState);
   useEffect(() => {
-    document.title = phase === 'ready' ? `${label} · ${namespace} · PolicyStore` : 'PolicyStore';
-  }, [phase, label, namespace]);
+    document.title = phase === 'ready' ? `${state} · ${label} · ${namespace} · PolicyStore` : 'PolicyStore';
+  }, [phase, state, label, namespace]);
   const skip = (event) => {
     event.preventDefault();
     main.current?.focus();
@@ -48,6 +52,7 @@ export function Shell() {
 }
 
 function View({ view }) {
+  const [failure, retry] = useErrorBoundary();
   const { policy, connection, problem } = useObservable(live);
   if (policy === undefined) {
     return html`<section class="card waiting">
@@ -55,12 +60,20 @@ function View({ view }) {
       ${problem ? html`<${ProblemText} problem=${problem} />` : html`<p class="muted">Connecting …</p>`}
     </section>`;
   }
+  if (failure !== undefined) {
+    return html`<section class="card waiting">
+      <h1>This view cannot be drawn</h1>
+      <${ProblemText} problem=${failure} />
+      <p class="muted">What you typed is kept. The other views and Stop… still work.</p>
+      <p><button type="button" onClick=${retry}>Try again</button></p>
+    </section>`;
+  }
   return html`<${SHOWN[view]} />`;
 }
 
 /** Said where nobody can overlook it: what is shown may be old. */
 function Doubt() {
-  const { ended } = useObservable(lease);
+  const ended = useObservable(leaseOver);
   const { policy, problem, connection } = useObservable(live);
   const shown = ended && policy !== undefined;
   return html`<div role="alert" class=${shown ? 'doubt' : 'doubt-none'}>

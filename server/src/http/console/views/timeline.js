@@ -1,5 +1,6 @@
 import { Plot } from '../parts/plot.js';
 import { ProblemText } from '../parts/problem-text.js';
+import { atMostEvery } from '../state/at-most-every.js';
 import { readCourse } from '../state/course.js';
 import { labelOf, LIMITS, MODES, show, STATES, stateText } from '../state/fields.js';
 import { changes, live } from '../state/live.js';
@@ -13,33 +14,40 @@ const SPANS = [
   ['1 week', 604_800],
   ['all', Infinity],
 ];
+const PACE = { soonMs: 200, everyMs: 2000 };
 const STRICTEST_FIRST = [...STATES].reverse();
 /** What a level is called that stands for a name. */
 const LEVELS = { trading_state: STRICTEST_FIRST, risk_mode: MODES };
 
 /** The course of modes and limits: what was in force, and thinner the base beneath it. */
 export function Timeline({ namespace }) {
-  const { version, cause } = useObservable(changes);
   useObservable(theme);
   const [course, setCourse] = useState(undefined);
   const [problem, setProblem] = useState(undefined);
   const [span, setSpan] = useState(Infinity);
-  const touches = cause === undefined || isRelevant(cause) ? version : course?.version;
 
   useEffect(() => {
     const stop = new AbortController();
-    const timer = setTimeout(() => {
+    const ask = async (signal) => {
       const { base, policy, overrides } = live.get();
-      readCourse(namespace, { base: base ?? policy, overrides }, stop.signal).then(
-        (read) => (setCourse({ ...read, version }), setProblem(undefined)),
-        (failed) => stop.signal.aborted || setProblem(failed),
-      );
-    }, 200);
+      try {
+        const read = await readCourse(namespace, { base: base ?? policy, overrides }, signal);
+        setCourse(read);
+        setProblem(undefined);
+      } catch (failed) {
+        if (!signal.aborted) setProblem(failed);
+      }
+    };
+    const wish = atMostEvery(ask, PACE, stop.signal);
+    const unsubscribe = changes.subscribe(({ cause }) =>
+      cause === undefined || isRelevant(cause) ? wish() : undefined,
+    );
+    wish();
     return () => {
-      clearTimeout(timer);
+      unsubscribe();
       stop.abort();
     };
-  }, [namespace, touches]);
+  }, [namespace]);
 
   if (course === undefined) {
     return html`<section class="card">
