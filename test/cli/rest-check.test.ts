@@ -17,7 +17,7 @@ import { bearer } from '../support/secured.js';
 import { ask, startServer, type TestServer } from '../support/server.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 
-const PROGRAM = new URL('support/rest-check-program.ts', import.meta.url).pathname;
+const PROGRAM = new URL('../../clients/cli/src/main.ts', import.meta.url).pathname;
 
 /** As `policyctl rest-check …` in a shell of its own. */
 const check = (args: readonly string[], settings: Readonly<Record<string, string>> = {}) =>

@@ -150,6 +150,7 @@ describe('the OpenAPI document', function () {
         {
           engine: {
             permit: () => undefined,
+            readable: () => [],
             namespace: () => {
               throw notReached();
             },

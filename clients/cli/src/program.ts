@@ -22,6 +22,7 @@ import { addWait } from './commands/wait.js';
 import { addWatch } from './commands/watch.js';
 import { EXIT_CODES_HELP } from './exit-codes.js';
 import { type Terminal } from './output/terminal.js';
+import { addRestCheck } from './rest-check/add-rest-check.js';
 
 const ENVIRONMENT_HELP = `
 Environment, where neither an option nor a profile says otherwise:
@@ -46,7 +47,8 @@ export function createProgram(terminal: Terminal): Command {
 /** In the order of the help. */
 const COMMANDS = [
   ...[addStatus, addGet, addWatch, addPatch, addUpdate, addReset, addPreset, addDiff, addValidate],
-  ...[addHistory, addAt, addRollback, addTrip, addOverride, addRestore, addFleet, addWait, addCompletion],
+  ...[addHistory, addAt, addRollback, addTrip, addOverride, addRestore, addFleet, addWait],
+  ...[addRestCheck, addCompletion],
 ];
 
 function readOwnVersion(): string {

@@ -8,9 +8,12 @@ import { now } from '../json/times.js';
  * What the caller may do in a namespace, so that a program can offer only that. It needs no right. Where none is named and
  * the caller may not read `default`, or there is no such namespace, it is about the first that the caller may read.
  */
-export function getAccess(call: HttpCall, { access, authenticator, namespaces }: HttpContext): Answer {
+export function getAccess(
+  call: HttpCall,
+  { access, authenticator, engine, namespaces }: HttpContext,
+): Answer {
   const { identity } = call;
-  const readable = namespaces.filter((each) => access.rightsOf(identity, each).read);
+  const readable = engine.readable(identity);
   const usual = readable.includes('default') ? 'default' : (readable[0] ?? 'default');
   const asked = call.ask('namespace');
   const name = asked ?? usual;

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import { type Command, Option } from 'commander';
 
+import { type Terminal } from '../output/terminal.js';
 import { restCheck } from './rest-check.js';
 
 const USAGE = 2;
@@ -15,8 +16,7 @@ interface Flags {
   readonly json?: true;
 }
 
-/** Adds `rest-check` to a program. It sets the exit code of the process. */
-export function registerRestCheck(program: Command): void {
+export function addRestCheck(program: Command, terminal: Terminal): void {
   program
     .command('rest-check')
     .description('check the REST interface of a server, for those who port an integration to it')
@@ -39,14 +39,18 @@ export function registerRestCheck(program: Command): void {
       if (token !== undefined && url.protocol === 'http:' && !LOCAL.test(url.hostname)) {
         refuse(command, `a token would go unencrypted to ${url.hostname}: use https://`);
       }
-      process.exitCode = await restCheck({
+      terminal.exitCode = await restCheck({
         url: url.origin,
         token,
         namespace: flags.namespace ?? given('POLICY_NAMESPACE'),
         write,
         json,
-        tell: (line) => void process.stdout.write(`${line}\n`),
-        remark: (line) => void process.stderr.write(`${line}\n`),
+        tell: (line) => {
+          terminal.print(line);
+        },
+        remark: (line) => {
+          terminal.tell(line);
+        },
       });
     });
 }
