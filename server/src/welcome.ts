@@ -1,6 +1,8 @@
 import type { Config } from './config/config.js';
 
 const PACKAGE = 'quantumtrader.policy.v1';
+/** Where policyctl looks when it is told nothing. */
+const USUAL_ADDRESS = '127.0.0.1:50051';
 
 /** Commands for a shell that send a request to a running server; a method of another service than PolicyService names it. */
 export interface Commands {
@@ -8,6 +10,10 @@ export interface Commands {
   /** What there is to call. */
   readonly bufList: string;
   readonly grpcurl: (method: string, request: object) => string;
+  /** A command of policyctl with its arguments, each safe in a shell. */
+  readonly ctl: (command: string) => string;
+  /** GET of a path on the HTTP port. */
+  readonly curl: (httpAddress: string, path: string) => string;
 }
 
 /** How to reach a server, for who has a shell. */
@@ -25,11 +31,10 @@ export function callingOf({ tls, auth }: Pick<Config, 'tls' | 'auth'>, address: 
 }
 
 /** By variables that our clients read as well, so that no command holds a secret; `dash` begins a flag. */
-function proofFlags(proof: Calling['proof'], dash: '-' | '--'): string {
+function credentialFlags(proof: Calling['proof'], dash: '-' | '--'): string {
   switch (proof) {
     case 'token':
-      // buf asks what the server speaks without it, unless told otherwise.
-      return `-H "authorization: Bearer $POLICY_TOKEN" ${dash === '--' ? "--reflect-header '*' " : ''}`;
+      return '-H "authorization: Bearer $POLICY_TOKEN" ';
     case 'certificate':
       return `${dash}cert "$POLICY_CLIENT_CERT" ${dash}key "$POLICY_CLIENT_KEY" `;
     case undefined:
@@ -41,12 +46,17 @@ export function commandsFor({ address, encrypted, proof }: Calling): Commands {
   const target = reachable(address);
   const origin = originOf({ encrypted }, address);
   const security = encrypted ? '--cacert "$POLICY_TLS_CA"' : '--http2-prior-knowledge';
-  const buf = `npx buf curl --protocol grpc ${security} ${proofFlags(proof, '--')}`;
-  const grpcurl = `grpcurl ${encrypted ? '-cacert "$POLICY_TLS_CA"' : '-plaintext'} ${proofFlags(proof, '-')}`;
+  // buf asks what the server speaks without the token, unless told otherwise.
+  const reflection = proof === 'token' ? "--reflect-header '*' " : '';
+  const buf = `npx buf curl --protocol grpc ${security} ${credentialFlags(proof, '--')}${reflection}`;
+  const curl = `curl ${encrypted ? `${security} ` : ''}${credentialFlags(proof, '--')}`;
+  const grpcurl = `grpcurl ${encrypted ? '-cacert "$POLICY_TLS_CA"' : '-plaintext'} ${credentialFlags(proof, '-')}`;
   return {
     buf: (method, request) => `${buf}-d '${JSON.stringify(request)}' ${origin}/${pathOf(method)}`,
     bufList: `${buf}--list-methods ${origin}`,
     grpcurl: (method, request) => `${grpcurl}-d '${JSON.stringify(request)}' ${target} ${pathOf(method)}`,
+    ctl: (command) => `npx policyctl ${target === USUAL_ADDRESS ? '' : `--addr ${target} `}${command}`,
+    curl: (httpAddress, path) => `${curl}${originOf({ encrypted }, httpAddress)}${path}`,
   };
 }
 
@@ -56,8 +66,12 @@ export function welcome(
   namespaces: readonly string[],
   httpAddress: string | undefined,
 ): string {
-  const { buf, bufList, grpcurl } = commandsFor(calling);
-  const target = namespaces.includes('default') ? {} : { namespace: namespaces[0] };
+  const { buf, bufList, grpcurl, ctl, curl } = commandsFor(calling);
+  const [first = 'default'] = namespaces;
+  const usual = namespaces.includes('default');
+  const target = usual ? {} : { namespace: first };
+  const flag = usual ? '' : ` --namespace ${first}`;
+  const query = usual ? '' : `?namespace=${first}`;
   const patch = { ...target, patch: { max_positions: 12 }, reason: 'trying it out' };
   return [
     '',
@@ -65,22 +79,27 @@ export function welcome(
     ...(httpAddress === undefined ? [] : [`Console and REST: ${originOf(calling, httpAddress)}/`]),
     ...variablesFor(calling),
     '',
-    'In this directory: read the policy, watch it in a second terminal (Ctrl-C ends it), change it in a third:',
+    'In this directory: look, watch in a second terminal (Ctrl-C ends it), change something in a third:',
     '',
-    `  ${buf('Get', target)}`,
-    `  ${buf('Watch', target)}`,
-    `  ${buf('Patch', patch)}`,
+    `  ${ctl(`status${flag}`)}`,
+    `  ${ctl(`watch${flag}`)}`,
+    `  ${ctl(`patch max_positions=3 --reason 'trying it out'${flag}`)}`,
     '',
     'Stop all new positions, give them back, and see who did what and why:',
     '',
-    `  ${buf('Override', { ...target, reason: 'flash crash' })}`,
-    `  ${buf('Restore', { ...target, reason: 'it is over' })}`,
-    `  ${buf('HistoryService/ListChanges', target)}`,
+    `  ${ctl(`trip --reason 'flash crash'${flag}`)}`,
+    `  ${ctl(`restore --yes --reason 'it is over'${flag}`)}`,
+    `  ${ctl(`history${flag}`)}`,
     '',
-    'Reading and changing with grpcurl, which also explains errors:',
+    'What programs send, over HTTP and over gRPC:',
+    '',
+    ...(httpAddress === undefined ? [] : [`  ${curl(httpAddress, `/api/policy${query}`)}`]),
+    `  ${buf('Get', target)}`,
+    `  ${buf('Patch', patch)}`,
+    '',
+    'With grpcurl, which also explains errors:',
     '',
     `  ${grpcurl('Get', target)}`,
-    `  ${grpcurl('Watch', target)}`,
     `  ${grpcurl('Patch', patch)}`,
     '',
     `What there is to call: ${bufList}`,
