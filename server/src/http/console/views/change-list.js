@@ -1,7 +1,7 @@
 import { api } from '../api/policy-api.js';
 import { DiffList } from '../parts/diff-list.js';
 import { ProblemText } from '../parts/problem-text.js';
-import { Ago, fullTime } from '../parts/time.js';
+import { Ago } from '../parts/time.js';
 import { atMostEvery } from '../state/at-most-every.js';
 import { differences } from '../state/diff.js';
 import { FIELDS, labelOf, stateText } from '../state/fields.js';
@@ -9,6 +9,7 @@ import { changes } from '../state/live.js';
 import { useObservable } from '../state/observable.js';
 import { mayWrite, session } from '../state/session.js';
 import { useTyped } from '../state/typed.js';
+import { fullTime } from '../state/times.js';
 import { html, useEffect, useState } from '../vendor/preact.js';
 import { limitsText } from './override-cards.js';
 import { RollbackDialog } from './rollback-dialog.js';

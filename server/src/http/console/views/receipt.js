@@ -1,7 +1,7 @@
 import { api } from '../api/policy-api.js';
 import { Badge } from '../parts/badges.js';
 import { ProblemText } from '../parts/problem-text.js';
-import { durationText } from '../parts/time.js';
+import { durationText } from '../state/times.js';
 import { html, useEffect, useState } from '../vendor/preact.js';
 
 /** How long one question waits for the rest of the fleet. */
