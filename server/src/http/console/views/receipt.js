@@ -8,7 +8,7 @@ import { html, useEffect, useState } from '../vendor/preact.js';
 const WAIT_MS = 1000;
 const PAUSE_MS = 300;
 
-export const STATE_WORDS = {
+const STATE_WORDS = {
   APPLIED: { word: 'applied', tone: 'good' },
   REJECTED: { word: 'rejected', tone: 'bad' },
   PENDING: { word: 'pending', tone: 'warn' },
