@@ -1,12 +1,14 @@
 import { once } from 'node:events';
 import { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
-import { request as secureRequest } from 'node:https';
+import { type Agent, request as secureRequest } from 'node:https';
 
 /** A server to call over HTTP. */
 export interface HttpTarget {
   readonly httpAddress: string;
   /** What a client trusts, and shows of itself. Absent: nothing is encrypted. */
   readonly tls?: { readonly ca: string; readonly cert?: string; readonly key?: string };
+  /** Keeps connections for many calls. Absent: each has one of its own. */
+  readonly agent?: Agent;
 }
 
 export interface HttpAnswer {
@@ -23,7 +25,7 @@ export interface Sent {
   readonly body?: unknown;
 }
 
-/** Makes one call, on a connection of its own. */
+/** Makes one call. */
 export async function http(
   target: HttpTarget,
   method: string,
@@ -41,14 +43,16 @@ export async function http(
 
 /** A request of which the body is still to be sent. */
 export function begin(
-  { httpAddress, tls }: HttpTarget,
+  { httpAddress, tls, agent }: HttpTarget,
   method: string,
   path: string,
   headers: Readonly<Record<string, string>> = {},
 ): ClientRequest {
   const [, host = '', port = ''] = /^(.*):(\d+)$/.exec(httpAddress) ?? [];
-  const options = { host, port: Number(port), method, path, headers, agent: false };
-  return tls === undefined ? request(options) : secureRequest({ ...options, ...tls });
+  const options = { host, port: Number(port), method, path, headers, agent: agent ?? (false as const) };
+  return tls === undefined
+    ? request(options)
+    : secureRequest({ ...options, ...tls, servername: 'localhost' });
 }
 
 export async function answerOf(sent: ClientRequest): Promise<HttpAnswer> {

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { type Context, Hono } from 'hono';
+import { RegExpRouter } from 'hono/router/reg-exp-router';
 
 import type { Identity } from '../engine/types.js';
 import { PolicyError, toPolicyError } from '../errors.js';
@@ -83,16 +84,21 @@ export function createHttpApp({ context, identifier, isServing }: HttpAppOptions
     getReadiness: () => getReadiness(isServing()),
   };
 
-  const app = new Hono<Env>();
-  for (const id of OPERATION_IDS) {
-    const operation: Operation = OPERATIONS[id];
-    const serve = new Endpoint(id, operation, context, identifier);
-    const respond =
-      id === 'watch'
-        ? (c: Context<Env>) => serve.watch(c)
-        : (c: Context<Env>) => serve.answer(c, handlers[id]);
-    for (const path of [operation.path, operation.alias]) {
-      if (path !== undefined) app.on(operation.method, path.replace(/\{(\w+)\}/g, ':$1'), respond);
+  const app = new Hono<Env>({ router: new RegExpRouter() });
+  const serve = (id: OperationId): ((c: Context<Env>) => Response | Promise<Response>) => {
+    const endpoint = new Endpoint(id, OPERATIONS[id], context, identifier);
+    return id === 'watch' ? (c) => endpoint.watch(c) : (c) => endpoint.answer(c, handlers[id]);
+  };
+  const past = serve('getPast');
+  for (const id of OPERATION_IDS.filter((each) => each !== 'getPast')) {
+    const { method, path, alias }: Operation = OPERATIONS[id];
+    const respond = serve(id);
+    // This router, by far the fastest, knows no name where there is a parameter.
+    const orPast = (c: Context<Env>): ReturnType<typeof respond> =>
+      c.req.param('revision') === 'at' ? past(c) : respond(c);
+    for (const each of [path, alias]) {
+      if (each === undefined) continue;
+      app.on(method, each.replace(/\{(\w+)\}/g, ':$1'), id === 'getRevision' ? orPast : respond);
     }
   }
   const console = consoleRoutes();

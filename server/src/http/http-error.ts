@@ -30,7 +30,7 @@ export function refuse(findings: readonly Finding[], at: Place = ['body']): void
     return {
       field: violation?.field ?? '',
       description: finding.description,
-      loc: [...at, ...finding.path],
+      loc: [...at, ...finding.path.map(shortened)],
       type: finding.kind === undefined ? 'value_error' : TYPES[finding.kind],
       ...(i === MAX_REPORTED - 1 && findings.length > MAX_REPORTED && { description: more(findings.length) }),
     };
@@ -40,6 +40,12 @@ export function refuse(findings: readonly Finding[], at: Place = ['body']): void
 }
 
 const MAX_REPORTED = 100;
+const MAX_KEY = 128;
+
+/** A key may be as long as the whole body. */
+function shortened(part: string | number): string | number {
+  return typeof part === 'string' && part.length > MAX_KEY ? `${part.slice(0, MAX_KEY)}…` : part;
+}
 
 function more(count: number): string {
   return `and ${String(count - MAX_REPORTED + 1)} more`;

@@ -158,7 +158,7 @@ function answerBroken({ code = '' }: NodeJS.ErrnoException, socket: Duplex): voi
 function listen(server: Server | TlsServer, address: string): Promise<number> {
   const [, host = '', port = ''] = /^\[?(.*?)\]?:(\d+)$/.exec(address) ?? [];
   return new Promise((resolve, reject) => {
-    server.once('error', (error) => {
+    server.on('error', (error) => {
       reject(
         listenError(
           address,

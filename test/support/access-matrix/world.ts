@@ -1,10 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
+import { Agent } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { type GlobalPolicy, Limits, PolicyServiceService, UpdateRequest } from '@policystore/client/proto';
 import { expect } from 'chai';
 
+import type { HttpTarget } from '../http.js';
 import { until } from '../process.js';
 import { bearer, replaceFile, secure } from '../secured.js';
 import { ask, type Failure, failure, type TestServer, type UnaryMethod } from '../server.js';
@@ -14,6 +16,8 @@ import { ACCESS_FILE, ROWS, type Towards } from './table.js';
 /** A server with TLS and tokens under the access file of the matrix, with what its cells need. */
 export interface MatrixWorld {
   readonly server: TestServer;
+  /** The same server over HTTP. */
+  readonly http: HttpTarget;
   /** The revisions at which every field was tighter, and looser. */
   readonly revisions: Readonly<Record<Towards, number>>;
   /** Metadata by which a call is made as somebody. */
@@ -70,6 +74,7 @@ export async function startMatrix(): Promise<MatrixWorld> {
       reason: 'yesterday',
     });
 
+  const agent = new Agent({ keepAlive: true });
   const revisions = { tighten: await put(ENDS.tighten), loosen: await put(ENDS.loosen) };
   for (const { identity } of ROWS) {
     await trip(identity, ownOverride(identity));
@@ -81,6 +86,7 @@ export async function startMatrix(): Promise<MatrixWorld> {
 
   return {
     server,
+    http: { httpAddress: server.httpAddress, tls: { ca: secured.authority.cert }, agent },
     revisions,
     headersOf,
     call,
@@ -91,6 +97,7 @@ export async function startMatrix(): Promise<MatrixWorld> {
       held = undefined;
     },
     async close() {
+      agent.destroy();
       await server.close();
       rmSync(directory, { recursive: true, force: true });
     },

@@ -4,7 +4,7 @@ import type { JsonObject, Policy } from '../../domain/policy.js';
 import { type PolicyJson, toPolicyJson } from '../../domain/policy-json.js';
 import type { CurrentState } from '../../engine/types.js';
 import { overrideAnswer } from './overrides.js';
-import { microsText, timeText, type Zone } from './times.js';
+import { microsText, now, timeText, type Zone } from './times.js';
 
 /** A whole policy as REST shows it. */
 export function policyAnswer(
@@ -41,26 +41,46 @@ export function policyOfMessage(message: GlobalPolicy): Policy {
   };
 }
 
+/** The texts of one state. */
 interface Texts {
-  texts: Map<string, string>;
+  /** Of the policy, by zone and view. */
+  readonly policies: Map<string, string>;
+  /** The whole answer to a GET, by view, and the millisecond that it is of. */
+  readonly answers: Map<View, { readonly at: string; readonly text: string }>;
 }
 
 /** By the state that they are of. */
 const encoded = new WeakMap<object, Texts>();
 
+function textsOf({ key }: CurrentState): Texts {
+  let texts = encoded.get(key);
+  if (texts === undefined) {
+    texts = { policies: new Map(), answers: new Map() };
+    encoded.set(key, texts);
+  }
+  return texts;
+}
+
 /** The policy in force as JSON, made once for each state. */
 export function policyText(state: CurrentState, zone: Zone, view: View = View.EFFECTIVE): string {
-  let known = encoded.get(state.key);
-  if (known === undefined) {
-    known = { texts: new Map() };
-    encoded.set(state.key, known);
-  }
+  const { policies } = textsOf(state);
   const key = view === View.BASE ? `base${zone}` : zone;
-  let text = known.texts.get(key);
+  let text = policies.get(key);
   if (text === undefined) {
     text = JSON.stringify(policyAnswer(state.policy(view), state, zone));
-    known.texts.set(key, text);
+    policies.set(key, text);
   }
+  return text;
+}
+
+/** The policy and the time as a GET answers them, made once for each state and millisecond. */
+export function policyAndTime(state: CurrentState, view: View): string {
+  const { answers } = textsOf(state);
+  const at = now('');
+  const known = answers.get(view);
+  if (known?.at === at) return known.text;
+  const text = `{"policy":${policyText(state, '', view)},"timestamp":"${at}"}`;
+  answers.set(view, { at, text });
   return text;
 }
 

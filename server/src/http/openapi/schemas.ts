@@ -5,7 +5,7 @@ import guardrailFile from '../../domain/guardrails/guardrails.schema.json' with 
 // The forms of what the port takes and answers. What a policy may hold is said once, in policy.schema.json.
 
 /** A part of policy.schema.json, whose definitions stand among the components here. */
-function part<Schema>(schema: Schema): JsonObject {
+function part(schema: object): JsonObject {
   return JSON.parse(JSON.stringify(schema).replaceAll('"#/$defs/', '"#/components/schemas/')) as JsonObject;
 }
 
@@ -53,7 +53,8 @@ const {
 const tradingState: JsonObject = { type: 'string', enum: ['HALTED', 'REDUCE_ONLY', 'ACTIVE'] };
 
 const fields = Object.fromEntries(FIELDS.map((field) => [field, part(policySchema.properties[field])]));
-const { $schema: _dialect, $id: _id, $defs: definitions, ...policy } = policySchema;
+const { title, description, type, properties, additionalProperties, $defs: definitions } = policySchema;
+const policy = { title, type, properties, additionalProperties };
 
 /** Of a map in a merge: a null removes. */
 function mergeOf(field: 'opp_rankings' | 'model_versions'): JsonObject {
@@ -83,7 +84,7 @@ const SCHEMAS = {
     keyof typeof definitions,
     JsonObject
   >),
-  Policy: described('What a writer may send as a whole.', part(policy)),
+  Policy: described(description, part(policy)),
   PolicyMerge: described('Top-level nulls and what is output only are ignored.', {
     type: 'object',
     properties: {

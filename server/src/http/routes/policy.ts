@@ -6,7 +6,7 @@ import { PolicyError } from '../../errors.js';
 import type { Answer, HttpCall } from '../http-call.js';
 import { misplaced, refuse } from '../http-error.js';
 import { checkWholePolicy, readPatch } from '../json/patches.js';
-import { messageFromJson, policyText, PRESETS } from '../json/policies.js';
+import { messageFromJson, policyAndTime, PRESETS } from '../json/policies.js';
 import { microsText, now } from '../json/times.js';
 import { header } from '../request-headers.js';
 import { etag, write, writeHeaders, writePolicy } from '../writes.js';
@@ -21,7 +21,7 @@ export function getPolicy(call: HttpCall): Answer {
   if (known !== '' && state.isPlain && isAmong(tag, known))
     return { status: 304, body: null, headers: { ETag: tag } };
   return {
-    body: `{"policy":${policyText(state, '', view)},"timestamp":"${now('')}"}`,
+    body: policyAndTime(state, view),
     headers: { ETag: tag },
   };
 }
