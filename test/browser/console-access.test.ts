@@ -11,6 +11,7 @@ import { closeAfterAll } from '../support/closing.js';
 import { keepSecret } from '../support/secrets.js';
 import { replaceFile } from '../support/secured.js';
 import { startServer, type TestServer } from '../support/server.js';
+import { violations } from './support/axe.js';
 import { useBrowser } from './support/browser.js';
 
 const ACCESS = `
@@ -76,6 +77,7 @@ describe('where callers prove who they are, the console', () => {
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.getByRole('alert').filter({ hasText: /token/i }).waitFor();
     expect(await page.getByLabel('Token').inputValue()).to.equal('wrong');
+    expect(await violations(page)).to.deep.equal([]);
 
     await page.getByLabel('Token').fill(tokens['anna'] ?? '');
     await page.keyboard.press('Enter');

@@ -1,16 +1,11 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-
-import type { AxeResults, Result } from 'axe-core';
 import { expect } from 'chai';
 import type { Page } from 'playwright-core';
 
 import { closeAfterAll } from '../support/closing.js';
+import { violations } from './support/axe.js';
 import { PHONE, useBrowser } from './support/browser.js';
 import { ConsoleWorld } from './support/console-world.js';
 
-/** Run as a program of the tests: as a script of the page, the page's own policy would not let it in. */
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const VIEWS = ['overview', 'policy', 'rankings', 'stops', 'history', 'fleet'];
 const POLICY = {
   risk_mode: 'AGGRESSIVE',
@@ -41,19 +36,6 @@ describe('for everybody the console', () => {
     });
   });
 
-  /** What axe-core finds serious or critical, in words. */
-  async function violations(page: Page): Promise<string[]> {
-    const { violations: found } = await page.evaluate<AxeResults>(
-      `axe.run(document, { resultTypes: ['violations'] })`,
-    );
-    return found
-      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .map(
-        ({ id, nodes }: Result) =>
-          `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary ?? ''}`).join('; ')}`,
-      );
-  }
-
   async function show(view: string, colorScheme: 'light' | 'dark', viewport?: typeof PHONE): Promise<Page> {
     const page = await pages.open(world.url(view), {
       colorScheme,
@@ -73,7 +55,6 @@ describe('for everybody the console', () => {
   for (const scheme of ['light', 'dark'] as const) {
     it(`breaks no serious rule of accessibility in any view, ${scheme}`, async () => {
       const page = await show('overview', scheme);
-      await page.evaluate(AXE);
       for (const view of VIEWS) {
         await page.evaluate(`location.hash = '#/${view}'`);
         await page
@@ -87,7 +68,6 @@ describe('for everybody the console', () => {
 
     it(`breaks none in its dialogs, ${scheme}`, async () => {
       const page = await show('policy', scheme);
-      await page.evaluate(AXE);
       await page.getByRole('textbox', { name: 'Positions' }).fill('600');
       await page.getByText('must be between 1 and 100').waitFor();
       expect(await violations(page), 'an error').to.deep.equal([]);

@@ -116,4 +116,15 @@ describe('when the connection goes, the console', () => {
     await page.getByText('Saved: Positions').waitFor();
     expect((await world.policy())['max_positions']).to.equal(6);
   });
+
+  it('starts by itself once the server can be reached', async () => {
+    const page = await open('overview');
+    await page.route('**/api/policy/access*', (route) => route.abort());
+    await page.reload();
+    await page.getByRole('heading', { name: 'The console cannot start' }).waitFor();
+
+    await page.unroute('**/api/policy/access*');
+
+    await page.getByTestId('trading-state').waitFor();
+  });
 });

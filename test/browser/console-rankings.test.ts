@@ -10,7 +10,10 @@ const COUNT = 10_000;
 interface Scrolled {
   readonly frames: number;
   readonly medianMs: number;
+  readonly p95Ms: number;
   readonly worstMs: number;
+  /** Which frame that was. */
+  readonly worstFrame: number;
   readonly mostRows: number;
   readonly emptyFrames: number;
 }
@@ -31,7 +34,7 @@ const SCROLL = `new Promise((resolve) => {
     if (!seen) emptyFrames += 1;
     if (++step > 240) {
       const sorted = times.slice(1).sort((a, b) => a - b);
-      resolve({ frames: sorted.length, medianMs: sorted[sorted.length >> 1], worstMs: sorted.at(-1), mostRows, emptyFrames });
+      resolve({ frames: sorted.length, medianMs: sorted[sorted.length >> 1], p95Ms: sorted[Math.floor(sorted.length * 0.95)], worstFrame: times.indexOf(sorted.at(-1)), worstMs: sorted.at(-1), mostRows, emptyFrames });
     } else {
       box.scrollTop = step <= 200 ? box.scrollTop + 120 : box.scrollHeight * (step - 200) / 40;
       requestAnimationFrame(frame);
@@ -67,9 +70,9 @@ describe('ten thousand rankings in the console', () => {
 
     const scrolled: Scrolled = await page.evaluate(SCROLL);
 
-    const { frames, medianMs, worstMs, mostRows, emptyFrames } = scrolled;
+    const { frames, medianMs, p95Ms, worstMs, worstFrame, mostRows, emptyFrames } = scrolled;
     console.log(
-      `      ${frames} frames, median ${medianMs.toFixed(1)} ms, worst ${worstMs.toFixed(1)} ms, at most ${mostRows} rows drawn, ${emptyFrames} frames without a row`,
+      `      ${frames} frames, median ${medianMs.toFixed(1)} ms, 95 % under ${p95Ms.toFixed(1)} ms, worst ${worstMs.toFixed(1)} ms (frame ${worstFrame}), at most ${mostRows} rows drawn, ${emptyFrames} frames without a row`,
     );
     expect(mostRows).to.be.within(10, 60);
     await page.getByRole('row').filter({ hasText: 'SYM09000' }).waitFor();

@@ -84,8 +84,10 @@ async function live(world: ConsoleWorld): Promise<void> {
     world.request('PATCH', '', body, { 'X-Policy-Client': who, 'X-Policy-Reason': reason });
   await as('msc_ai', { allowed_strategies: ['momentum', 'mean_reversion', 'breakout', 'pairs'] }, 'open');
   await as('opportunity_ranker', { allowed_symbols: SYMBOLS }, 'liquid today');
-  const scores = SYMBOLS.map((symbol, i) => [symbol, Number((0.94 - i * 0.083).toFixed(3))]);
-  await as('opportunity_ranker', { opp_rankings: Object.fromEntries(scores) }, '');
+  const scores = Object.fromEntries(
+    SYMBOLS.map((symbol, i): [string, number] => [symbol, Number((0.94 - i * 0.083).toFixed(3))]),
+  );
+  await as('opportunity_ranker', { opp_rankings: scores }, '');
   await as(
     'continuous_learning',
     { model_versions: { trend: 'v7.2', regime: 'v3.0', sizing: 'v11' } },

@@ -1,4 +1,4 @@
-import { draftOf, typeText } from '../state/drafts.js';
+import { draftOf, textOf, typeText } from '../state/drafts.js';
 import { labelOf, show } from '../state/fields.js';
 import { useObservable } from '../state/observable.js';
 import { mayChange, session } from '../state/session.js';
@@ -10,7 +10,7 @@ import { FieldFrame } from './field-frame.js';
 export function NumberEditor(props) {
   const { field, base, namespace, judged } = props;
   const { rights, schema, bounds } = useObservable(session);
-  const raw = draftOf(namespace, field)?.raw ?? String(base[field]);
+  const raw = draftOf(namespace, field)?.raw ?? textOf(base[field]);
   const own = bounds.fields[field];
   const steps = bounds.steps.filter((step) => step.field === field);
   return html`<${FieldFrame} ...${props}>

@@ -1,4 +1,4 @@
-import { draftOf, typeText } from '../state/drafts.js';
+import { draftOf, textOf, typeText } from '../state/drafts.js';
 import { labelOf } from '../state/fields.js';
 import { useObservable } from '../state/observable.js';
 import { mayChange, session } from '../state/session.js';
@@ -9,7 +9,7 @@ import { FieldFrame } from './field-frame.js';
 export function StructEditor(props) {
   const { field, base, namespace, judged } = props;
   const { rights } = useObservable(session);
-  const raw = draftOf(namespace, field)?.raw ?? JSON.stringify(base[field], null, 2);
+  const raw = draftOf(namespace, field)?.raw ?? textOf(base[field]);
   return html`<${FieldFrame} ...${props}>
     <textarea
       id=${`input-${field}`}

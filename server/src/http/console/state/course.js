@@ -2,7 +2,7 @@ import { api } from '../api/policy-api.js';
 import { LIMITS } from './fields.js';
 import { tightened } from './restored.js';
 import { revisionOf } from './version.js';
-import { readTime } from '../parts/time.js';
+import { readTime } from './times.js';
 
 const COURSE = ['risk_mode', ...LIMITS];
 const PAGE = 200;

@@ -99,5 +99,4 @@ export function keepLease(held, signal) {
     removeEventListener('online', renew);
   });
   void renew();
-  return renew;
 }

@@ -36,7 +36,6 @@ export const changes = createObservable({ version: undefined, cause: undefined }
 
 const instance = tabName();
 let running = new AbortController();
-let renewNow = () => undefined;
 
 /** Follows another namespace, from nothing. */
 export function follow(namespace) {
@@ -45,7 +44,7 @@ export function follow(namespace) {
   const { signal } = running;
   dropLease();
   live.set({ ...NOTHING, namespace });
-  renewNow = keepLease(() => ({ namespace, version: live.get().version }), signal);
+  keepLease(() => ({ namespace, version: live.get().version }), signal);
   void followPolicy(
     {
       namespace,
@@ -133,11 +132,6 @@ export async function freshBase() {
   if (live.get().namespace === namespace)
     live.merge({ base: answer.data.policy, baseVersion: answer.version });
   return { base: answer.data.policy, version: answer.version };
-}
-
-/** Asks at once whether what is held still holds. */
-export function renew() {
-  renewNow();
 }
 
 function tabName() {

@@ -8,7 +8,3 @@ addEventListener('hashchange', () => route.set(current()));
 function current() {
   return location.hash.replace(/^#\/?/, '') || 'overview';
 }
-
-export function go(view) {
-  location.hash = `#/${view}`;
-}

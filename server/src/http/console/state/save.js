@@ -1,31 +1,23 @@
 import { api } from '../api/policy-api.js';
-import { judgeAll } from './drafts.js';
+import { Problem } from '../api/problem.js';
+import { judgeAll } from './judge.js';
 import { freshBase } from './live.js';
 
 /** How often others may be first before the writer is told. */
 const TRIES = 6;
-
-/** Drafts that cannot be written as they are: somebody else changed the same, or they break a rule. */
-export class Unsettled extends Error {
-  constructor(judged) {
-    super(
-      'Something of this was changed meanwhile by somebody else, or is not valid any more. Nothing was written.',
-    );
-    this.name = 'Unsettled';
-    this.judged = judged;
-  }
-}
+const UNSETTLED =
+  'Something of this was changed meanwhile by somebody else, or is not valid any more. Nothing was written.';
 
 /**
  * Writes all drafts in one step, on the base as it is now: where that moved in other places the drafts stand on it, where
  * it moved in the same places nothing is written.
- * @throws Unsettled, Problem
+ * @throws Problem
  */
 export async function saveDrafts(namespace, context, { reason, validateOnly = false }) {
   return onFreshBase(async ({ base, version }) => {
     const judged = judgeAll(namespace, base, context);
     if (judged.some(({ errors, conflicts }) => errors.length > 0 || conflicts.length > 0)) {
-      throw new Unsettled(judged);
+      throw new Problem(UNSETTLED);
     }
     if (judged.length === 0) return { nothing: true, version, masked: [] };
     const body = Object.fromEntries(judged.map(({ field, patch }) => [field, patch]));

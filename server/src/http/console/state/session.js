@@ -6,6 +6,7 @@ import { tell } from './news.js';
 import { createObservable } from './observable.js';
 
 const NAMESPACE_KEY = 'policystore.namespace';
+const AGAIN_MS = 2000;
 
 /** Who is here and what they may do; `phase` is starting, signed-out, failed or ready. */
 export const session = createObservable({
@@ -72,7 +73,13 @@ export async function enter(wanted = session.get().namespace) {
     if (problem.status === 404 && wanted !== '') return void (await enter(''));
     if (phase === 'ready') tell(problem.message, 'bad');
     else session.merge({ phase: phase === 'signed-out' ? phase : 'failed', problem });
+    // No server, or one that is still starting: it may be there in a moment.
+    if (session.get().phase === 'failed' && [0, 503].includes(problem.status)) setTimeout(tryAgain, AGAIN_MS);
   }
+}
+
+function tryAgain() {
+  if (session.get().phase === 'failed') void enter();
 }
 
 /** Takes a token and tries it. */

@@ -1,5 +1,6 @@
 import { api } from '../api/policy-api.js';
 import { tell } from '../state/news.js';
+import { tellReach } from '../state/reach.js';
 import { requestIdFor } from '../state/save.js';
 import { useState } from '../vendor/preact.js';
 
@@ -13,6 +14,7 @@ export function useOverride(namespace, onDone) {
     try {
       const answer = await api.override(namespace, body, { id: requestIdFor([namespace, body]) });
       tell(`${body.name} is in force${answer.status === 202 ? ' here; the store is away' : ''}`, 'good');
+      void tellReach(namespace, answer.version);
       onDone();
     } catch (refused) {
       setProblem(refused);

@@ -1,6 +1,7 @@
 import { Ranking, byScore } from '../parts/ranking.js';
 import { Windowed } from '../parts/windowed.js';
-import { discardDrafts, draftOf, judgeAll, removeEntry, typeEntry, undoEntry } from '../state/drafts.js';
+import { discardDrafts, draftOf, removeEntry, typeEntry, undoEntry } from '../state/drafts.js';
+import { judgeAll } from '../state/judge.js';
 import { live } from '../state/live.js';
 import { useObservable } from '../state/observable.js';
 import { mayChange, session } from '../state/session.js';

@@ -1,14 +1,14 @@
 import { api } from '../api/policy-api.js';
 import { Badge } from '../parts/badges.js';
 import { ProblemText } from '../parts/problem-text.js';
-import { durationText } from '../parts/time.js';
+import { durationText } from '../state/times.js';
 import { html, useEffect, useState } from '../vendor/preact.js';
 
 /** How long one question waits for the rest of the fleet. */
 const WAIT_MS = 1000;
 const PAUSE_MS = 300;
 
-export const STATE_WORDS = {
+const STATE_WORDS = {
   APPLIED: { word: 'applied', tone: 'good' },
   REJECTED: { word: 'rejected', tone: 'bad' },
   PENDING: { word: 'pending', tone: 'warn' },

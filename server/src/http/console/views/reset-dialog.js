@@ -7,6 +7,7 @@ import { differences } from '../state/diff.js';
 import { live } from '../state/live.js';
 import { tell } from '../state/news.js';
 import { useObservable } from '../state/observable.js';
+import { tellReach } from '../state/reach.js';
 import { onFreshBase, requestIdFor } from '../state/save.js';
 import { session } from '../state/session.js';
 import { keepTyped, useTyped } from '../state/typed.js';
@@ -57,11 +58,12 @@ export function ResetDialog({ onClose }) {
     const { preset } = form;
     const reason = form.reason.trim();
     try {
-      await onFreshBase(({ version }) =>
+      const written = await onFreshBase(({ version }) =>
         api.reset(namespace, preset, { version, reason, id: requestIdFor([namespace, form, version]) }),
       );
       keepTyped(typedName, undefined);
       tell('The policy was reset', 'good');
+      void tellReach(namespace, written.version);
       onClose();
     } catch (refused) {
       setProblem(refused);

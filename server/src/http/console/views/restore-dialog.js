@@ -8,6 +8,7 @@ import { FIELDS } from '../state/fields.js';
 import { freshBase, live } from '../state/live.js';
 import { tell } from '../state/news.js';
 import { useObservable } from '../state/observable.js';
+import { tellReach } from '../state/reach.js';
 import { tightened } from '../state/restored.js';
 import { requestIdFor } from '../state/save.js';
 import { session } from '../state/session.js';
@@ -34,9 +35,10 @@ export function RestoreDialog({ override, onClose }) {
     setProblem(undefined);
     try {
       const id = requestIdFor([namespace, override.name, override.since, reason]);
-      await api.restore(namespace, override.name, { reason, id });
+      const { version } = await api.restore(namespace, override.name, { reason, id });
       keepTyped(typedName, undefined);
       tell(`${override.name} is restored`, 'good');
+      void tellReach(namespace, version);
       onClose();
     } catch (failed) {
       setProblem(failed);

@@ -3,17 +3,18 @@ import { Dialog } from '../parts/dialog.js';
 import { DiffList } from '../parts/diff-list.js';
 import { ProblemText } from '../parts/problem-text.js';
 import { ReasonField } from '../parts/reason-field.js';
-import { fullTime } from '../parts/time.js';
 import { differences } from '../state/diff.js';
 import { FIELDS, labelOf } from '../state/fields.js';
 import { freshBase, live } from '../state/live.js';
 import { tell } from '../state/news.js';
 import { useObservable } from '../state/observable.js';
+import { tellReach } from '../state/reach.js';
 import { sameJson } from '../state/patch.js';
 import { onFreshBase, requestIdFor } from '../state/save.js';
 import { mayChange, session } from '../state/session.js';
 import { keepTyped, useTyped } from '../state/typed.js';
 import { epochOf, revisionOf } from '../state/version.js';
+import { fullTime } from '../state/times.js';
 import { html, useEffect, useState } from '../vendor/preact.js';
 
 /** Sets fields back to what they were after a change, as a new change; first it shows what that would do. */
@@ -61,12 +62,13 @@ export function RollbackDialog({ change, onClose }) {
     setBusy(true);
     setProblem(undefined);
     try {
-      await onFreshBase(({ version }) => {
+      const written = await onFreshBase(({ version }) => {
         const id = requestIdFor([namespace, revision, fields, reason, version]);
         return api.rollback(namespace, revision, { fields, epoch }, { version, reason: reason.trim(), id });
       });
       keepTyped(typedName, undefined);
       tell(`Rolled back to revision ${revision}`, 'good');
+      void tellReach(namespace, written.version);
       onClose();
     } catch (refused) {
       setProblem(refused);

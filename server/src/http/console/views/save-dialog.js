@@ -3,11 +3,13 @@ import { DiffList } from '../parts/diff-list.js';
 import { ProblemText } from '../parts/problem-text.js';
 import { ReasonField } from '../parts/reason-field.js';
 import { differences } from '../state/diff.js';
-import { discardDraft, judgeAll } from '../state/drafts.js';
+import { discardDraft } from '../state/drafts.js';
 import { labelOf } from '../state/fields.js';
+import { judgeAll } from '../state/judge.js';
 import { live } from '../state/live.js';
 import { tell } from '../state/news.js';
 import { useObservable } from '../state/observable.js';
+import { tellReach } from '../state/reach.js';
 import { saveDrafts } from '../state/save.js';
 import { session } from '../state/session.js';
 import { keepTyped, typed, useTyped } from '../state/typed.js';
@@ -46,10 +48,11 @@ export function SaveDialog({ onClose }) {
     setBusy(true);
     setProblem(undefined);
     try {
-      await saveDrafts(namespace, context, { reason: reason.trim() });
+      const { version } = await saveDrafts(namespace, context, { reason: reason.trim() });
       for (const field of changed) discardDraft(namespace, field);
       keepTyped(typedName, undefined);
       tell(`Saved: ${changed.map(labelOf).join(', ')}`, 'good');
+      void tellReach(namespace, version);
       onClose();
     } catch (refused) {
       setProblem(refused);
