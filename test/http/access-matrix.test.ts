@@ -65,7 +65,11 @@ const CALLS: Readonly<
   }),
   'POST of a risk mode': (field, towards) =>
     field === 'risk_mode'
-      ? { given: GIVEN, method: 'POST', path: `/risk_mode/${String(json(ENDS[towards])[field])}` }
+      ? {
+          given: GIVEN,
+          method: 'POST',
+          path: towards === 'tighten' ? '/risk_mode/defensive' : '/risk_mode/aggressive',
+        }
       : undefined,
 };
 

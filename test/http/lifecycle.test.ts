@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { Agent, request } from 'node:http';
+import { Agent, type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 
 import { expect } from 'chai';
@@ -58,8 +58,9 @@ describe('the HTTP port', () => {
     const events = await openEvents(server, '/api/policy/watch');
     await events.next();
     const agent = new Agent({ keepAlive: true });
-    const [response] = await once(request({ host, port, path: '/healthz', agent }).end(), 'response');
-    (response as NodeJS.ReadableStream).resume();
+    const sent = request({ host, port, path: '/healthz', agent }).end();
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    response.resume();
     const silent = connect({ host, port: Number(port) });
     silent.on('error', () => undefined);
     await once(silent, 'connect');

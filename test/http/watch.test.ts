@@ -50,9 +50,8 @@ describe('a watch by server-sent events', () => {
       reason: 'calm',
       fields: ['max_positions'],
     });
-    const { last_updated: _, ...shown } = data['policy'] as Json;
-    const { last_updated: __, ...current } = await policy();
-    expect(shown).to.deep.equal(current);
+    const current = await policy();
+    expect(data['policy']).to.deep.equal({ ...current, last_updated: `${String(current['last_updated'])}Z` });
   });
 
   it('brings patches that make the policy of what was held', async () => {
@@ -63,7 +62,7 @@ describe('a watch by server-sent events', () => {
       custom_params: { a: { b: 1 } },
     });
     const events = await open('?delivery=patches');
-    const held = (await news(events)).data['policy'] as Json;
+    await news(events);
     await patch({
       risk_mode: 'DEFENSIVE',
       allowed_symbols: ['ETH', 'SOL'],
@@ -80,7 +79,7 @@ describe('a watch by server-sent events', () => {
       model_versions: { remove: [], put: { alpha: '2' } },
       custom_params: { a: { b: null } },
     });
-    expect(data['previous']).to.equal(Number(String(held['version'] ?? 'x:2').split(':')[1]));
+    expect(data['previous']).to.equal(2);
   });
 
   it('resumes behind the last event, without loss or repeat, by header and by parameter', async () => {
