@@ -127,4 +127,23 @@ describe('when the connection goes, the console', () => {
 
     await page.getByTestId('trading-state').waitFor();
   });
+
+  it('gives its stream back while nobody looks, and resumes when somebody does', async () => {
+    const page = await open('overview');
+    const look = (state: string): Promise<void> =>
+      page.evaluate(
+        `Object.defineProperty(document, 'visibilityState', { value: '${state}', configurable: true });
+         document.dispatchEvent(new Event('visibilitychange'))`,
+      );
+
+    await look('hidden');
+    await page.getByText('Paused').waitFor();
+    await page.getByText('Lease ended').waitFor();
+    await world.patch({ max_positions: 33 }, 'unseen');
+    await look('visible');
+
+    await page.getByText('Live', { exact: true }).waitFor();
+    await page.getByTestId('max_positions').filter({ hasText: '33' }).waitFor();
+    await page.getByText('Not to be believed.').waitFor({ state: 'detached' });
+  });
 });

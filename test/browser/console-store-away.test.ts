@@ -7,8 +7,9 @@ import { startServer } from '../support/server.js';
 import { useBrowser } from './support/browser.js';
 
 describe('while the store is away, with the console an operator', () => {
-  const keep = closeAfterEach();
+  // First: its pages go before the servers that they speak to.
   const pages = useBrowser();
+  const keep = closeAfterEach();
 
   const dialog = (page: Page): Locator => page.getByRole('dialog');
 

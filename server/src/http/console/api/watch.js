@@ -7,6 +7,11 @@ const HEARTBEAT_MS = 5000;
 const SILENCE_MS = 2.5 * HEARTBEAT_MS;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 15_000;
+/**
+ * Browsers open six connections to a server that does not speak HTTP/2, for all tabs together, and a stream holds one. A tab
+ * that nobody looks at gives its own back, so that a stop from another one never waits.
+ */
+const HIDDEN_MS = 10_000;
 
 /**
  * Follows the policy of a namespace until `signal` aborts: reconnects after a pause that grows and is drawn by lot, and
@@ -16,19 +21,25 @@ const LONGEST_PAUSE_MS = 15_000;
  * @param {string} to.instance this tab, as the fleet shows it
  * @param {() => string | undefined} to.heldVersion where to resume; undefined: with a snapshot
  * @param {(event: string, data: any, sentAt: number, first: boolean) => void} to.onEvent
- * @param {(change: { state: 'connecting' | 'open' | 'waiting' | 'refused', problem?: Error, retryAt?: number }) => void}
+ * @param {(change: { state: 'connecting' | 'open' | 'waiting' | 'paused' | 'refused', problem?: Error, retryAt?: number }) => void}
  *   to.onState
  * @param {AbortSignal} signal
  */
 export async function followPolicy(to, signal) {
   let failures = 0;
   while (!signal.aborted) {
+    if (document.visibilityState === 'hidden') {
+      to.onState({ state: 'paused' });
+      await untilSeen(signal);
+      continue;
+    }
     to.onState({ state: 'connecting' });
     try {
       await readOnce(to, signal, () => (failures = 0));
       throw new Problem('The server ended the stream.');
     } catch (error) {
       if (signal.aborted) return;
+      if (document.visibilityState === 'hidden') continue;
       const problem = noAnswer(error);
       if (isFinal(problem)) {
         to.onState({ state: 'refused', problem });
@@ -72,10 +83,29 @@ function rest(ms, signal) {
   });
 }
 
+function untilSeen(signal) {
+  return new Promise((resolve) => {
+    const look = () => {
+      if (document.visibilityState === 'hidden' && !signal.aborted) return;
+      document.removeEventListener('visibilitychange', look);
+      signal.removeEventListener('abort', look);
+      resolve(undefined);
+    };
+    document.addEventListener('visibilitychange', look);
+    signal.addEventListener('abort', look);
+  });
+}
+
 async function readOnce({ namespace, instance, heldVersion, onEvent, onState }, signal, onAlive) {
   const attempt = new AbortController();
   const stop = () => attempt.abort();
   signal.addEventListener('abort', stop);
+  let hidden;
+  const look = () => {
+    clearTimeout(hidden);
+    if (document.visibilityState === 'hidden') hidden = setTimeout(stop, HIDDEN_MS);
+  };
+  document.addEventListener('visibilitychange', look);
   let silence = setTimeout(stop, SILENCE_MS);
   const held = heldVersion();
   const sentAt = performance.now();
@@ -109,6 +139,8 @@ async function readOnce({ namespace, instance, heldVersion, onEvent, onState }, 
     throw error;
   } finally {
     clearTimeout(silence);
+    clearTimeout(hidden);
+    document.removeEventListener('visibilitychange', look);
     signal.removeEventListener('abort', stop);
     attempt.abort();
   }

@@ -3,7 +3,13 @@ import { live } from '../state/live.js';
 import { useObservable } from '../state/observable.js';
 import { html } from '../vendor/preact.js';
 
-const WORDS = { connecting: 'Connecting', open: 'Live', waiting: 'Reconnecting', refused: 'Refused' };
+const WORDS = {
+  connecting: 'Connecting',
+  open: 'Live',
+  waiting: 'Reconnecting',
+  paused: 'Paused',
+  refused: 'Refused',
+};
 
 /** Whether changes arrive, and how long what is shown may be believed. */
 export function Connection() {

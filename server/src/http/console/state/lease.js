@@ -67,7 +67,8 @@ export function keepLease(held, signal) {
   async function renew() {
     clearTimeout(timer);
     const { namespace, version } = held();
-    if (version !== undefined && !asking) {
+    // A tab that nobody looks at asks nothing; it does when it is looked at again.
+    if (version !== undefined && !asking && document.visibilityState === 'visible') {
       asking = true;
       const limit = AbortSignal.any([signal, AbortSignal.timeout(LONGEST_QUESTION_MS)]);
       try {

@@ -12,7 +12,7 @@ const BASE_PAUSE_MS = 400;
 
 const NOTHING = {
   namespace: '',
-  /** connecting, open, waiting or refused */
+  /** connecting, open, waiting, paused (nobody looks) or refused */
   connection: 'connecting',
   problem: undefined,
   retryAt: undefined,
