@@ -22,7 +22,7 @@ run: $(BUILT) ## start the server; settings come from the environment: POLICY_ST
 	@POLICY_LOG_FORMAT="$${POLICY_LOG_FORMAT:-pretty}" exec node server/dist/main.js
 
 test: $(BUILT) services ## run every test; takes Redis, PostgreSQL, Chromium and promtool from apt, or TEST_REDIS_URL and TEST_POSTGRES_URL
-	@mocha 'test/**/*.test.ts'
+	@tsx test/run-all.ts
 
 check: $(PACKAGES) ## what needs no service: format, lint, types, contract, generated code, unit tests, embedded stores
 	@prettier --check --log-level warn .
