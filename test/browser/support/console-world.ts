@@ -65,16 +65,20 @@ export class ConsoleWorld {
     return live;
   }
 
-  /** A request as another program makes it, to the second replica. */
+  /**
+   * A request as another program makes it: a write to the second replica, which has to reach the first; a question to the
+   * first, which has what was done at its console.
+   */
   async request(
     method: string,
     path: string,
     body?: unknown,
     headers: Record<string, string> = {},
   ): Promise<unknown> {
-    const [, second] = this.replicas;
+    const [first, second] = this.replicas;
+    const { httpAddress } = method === 'GET' ? first : second;
     const separator = path.includes('?') ? '&' : '?';
-    const url = `http://${second.httpAddress}/api/policy${path}${separator}namespace=${this.namespace}`;
+    const url = `http://${httpAddress}/api/policy${path}${separator}namespace=${this.namespace}`;
     const response = await fetch(url, {
       method,
       headers: { 'Content-Type': 'application/json', 'X-Policy-Client': 'controller', ...headers },
@@ -89,7 +93,6 @@ export class ConsoleWorld {
     return this.request('PATCH', '', body, reason === '' ? {} : { 'X-Policy-Reason': reason });
   }
 
-  /** The policy as the second replica has it. */
   async policy(view: 'base' | 'effective' = 'base'): Promise<Record<string, unknown>> {
     const { policy } = (await this.request('GET', `?view=${view}`)) as { policy: Record<string, unknown> };
     return policy;
