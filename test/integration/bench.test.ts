@@ -70,6 +70,7 @@ describe('the benchmark', () => {
       ...['get.64.throughput', 'get.1.p50', 'get.1.p99'],
       ...['tls.64.throughput', 'tls.1.p50', 'tls.1.p99', 'tls.check.cpu'],
       ...['fan-out.1000.p50', 'stop.100.p99', 'receipt.200.p99', 'rankings.1.cpu', 'rankings.10.cpu'],
+      ...['rest.get.64.throughput', 'rest.events.1000.p50'],
       ...['gates.time', 'gates.many.time'],
     ]);
     expect(stdout).to.include('Get, 64 in flight').and.include('these figures mean nothing');
