@@ -123,7 +123,7 @@ function reachable(address: string): string {
 function variablesFor({ encrypted, proof }: Calling): readonly string[] {
   const files = {
     token:
-      'POLICY_TOKEN must hold the token of an operator: policy-server token create --help, docs/access.md',
+      'POLICY_TOKEN must hold the token of an operator: npx policy-server token create --help, docs/access.md',
     certificate:
       'POLICY_CLIENT_CERT and POLICY_CLIENT_KEY must be the files of the certificate of an operator and its key: docs/access.md',
   };

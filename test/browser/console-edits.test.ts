@@ -122,6 +122,8 @@ describe('in the console an operator', () => {
         .getByRole('button', { name: /^Discard/ })
         .click();
     }
+    await field(page, 'max_risk_per_trade').getByRole('textbox').fill('1');
+    await field(page, 'max_risk_per_trade').getByText('is 100 %, was 1 %').waitFor();
     await field(page, 'max_positions').getByRole('textbox').fill('21');
     await field(page, 'max_positions').getByText('guardrail: must be at most 20').first().waitFor();
   });

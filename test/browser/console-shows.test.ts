@@ -59,6 +59,8 @@ describe('the console shows', () => {
     await page.getByTestId('max_positions').filter({ hasText: '4' }).waitFor();
     await page.getByText('SOLUSDT').waitFor();
     await page.getByText('patch by controller – “less”').waitFor();
+    const { last_updated: changed } = (await world.policy('effective')) as { last_updated: string };
+    await page.locator(`.posture-foot time[datetime="${new Date(`${changed}Z`).toISOString()}"]`).waitFor();
   });
 
   it('base beside effective under an override, and who holds it until when', async () => {

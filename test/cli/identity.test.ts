@@ -96,6 +96,10 @@ describe('policyctl shows who asks', () => {
     expect(loosened.code).to.equal(4);
     expect(loosened.stderr).to.include('max_positions').and.to.include('operator');
     expect((await policyctl(['get'], { env: environment('') })).code).to.equal(4);
+    const status = await policyctl(['status'], { env: environment('') });
+    expect(status.stdout)
+      .to.match(/ refuses /)
+      .and.not.to.include('away');
   });
 
   it('stops in the namespaces that it may read, and says where it may not', async () => {

@@ -103,6 +103,7 @@ describe('policyctl stops trading and gives it back', () => {
 
   it('by an override of some limits and a while, shown before with --dry-run', async () => {
     await world.client.patch({ allowedSymbols: ['A', 'B'] });
+    await live('exec-1');
     const ban = ['override', 'ban', 'block_symbols=B', '--ttl', '2h', '--reason', 'venue halted'];
 
     const trial = await world.run([...ban, '--dry-run']);
@@ -110,7 +111,9 @@ describe('policyctl stops trading and gives it back', () => {
     expect(trial.stdout).to.match(/allowed_symbols +- B/);
     expect((await world.client.get()).policy.overrides).to.deep.equal([]);
 
-    expect((await world.run(ban)).code).to.equal(0);
+    const banned = await world.run([...ban, ...PATIENT]);
+    expect(banned.code, banned.stderr).to.equal(0);
+    expect(banned.stdout, 'nobody has stopped').to.match(/^default: 1 of 1 applied it in /);
     const { policy } = await world.client.get();
     expect(policy.allowedSymbols).to.deep.equal(['A']);
     expect(policy.overrides[0]!.until).to.not.equal(undefined);

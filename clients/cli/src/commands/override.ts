@@ -1,5 +1,5 @@
 import { formatVersion, type OverrideInput } from '@policystore/client';
-import { type Command } from 'commander';
+import { type Command, Option } from 'commander';
 
 import { addCommonOptions, readDuration } from '../arguments.js';
 import { changesJson, changesOf } from '../change/changes.js';
@@ -34,7 +34,11 @@ export function addOverride(program: Command, terminal: Terminal): void {
     .requiredOption('--reason <text>', 'why')
     .option('--ttl <duration>', 'it ends by itself after that', readDuration)
     .option('--dry-run', 'show the diff and change nothing')
-    .option('--wait <duration>', 'how long to wait until everybody has applied it', readDuration, WAIT_MS)
+    .addOption(
+      new Option('--wait <duration>', 'how long to wait until everybody has applied it')
+        .argParser(readDuration)
+        .default(WAIT_MS, '2s'),
+    )
     .addHelpText('after', EXAMPLES);
   addCommonOptions(command).action(async (name: string, limits: string[], options: Options) => {
     const { reason, ttl, wait } = options;

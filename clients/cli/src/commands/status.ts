@@ -125,7 +125,13 @@ function statusText(
           durationText(current.validForMs),
           durationText(ms),
         ]
-      : [address, palette.bad('away'), error ? plain(messageOf(error)) : '', '', ''],
+      : [
+          address,
+          palette.bad(isAway(error) ? 'away' : 'refuses'),
+          error ? plain(messageOf(error)) : '',
+          '',
+          '',
+        ],
   );
   const lines = [table(rows, ['ADDRESS', '', 'VERSION', 'VALID FOR', 'ROUND TRIP'])];
   if (best) {
@@ -140,4 +146,8 @@ function statusText(
     );
   }
   return lines.join('\n');
+}
+
+function isAway(error: PolicyStoreError | undefined): boolean {
+  return error?.code === 'UNAVAILABLE' || error?.code === 'DEADLINE_EXCEEDED';
 }

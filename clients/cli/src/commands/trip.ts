@@ -1,4 +1,4 @@
-import { type Command } from 'commander';
+import { type Command, Option } from 'commander';
 
 import { addCommonOptions, readDuration } from '../arguments.js';
 import { type Terminal } from '../output/terminal.js';
@@ -20,7 +20,11 @@ export function addTrip(program: Command, terminal: Terminal): void {
     .description('STOP: the circuit breaker, at every address at once; asks nothing')
     .option('--reason <text>', 'why', BY_HAND)
     .option('--all-namespaces', 'in every namespace that the servers have')
-    .option('--wait <duration>', 'how long to wait until everybody has stopped', readDuration, WAIT_MS)
+    .addOption(
+      new Option('--wait <duration>', 'how long to wait until everybody has stopped')
+        .argParser(readDuration)
+        .default(WAIT_MS, '2s'),
+    )
     .addHelpText(
       'after',
       '\nIt ends with `policyctl restore`. Nobody has to be asked, and nothing else undoes it.',

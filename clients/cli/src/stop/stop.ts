@@ -87,6 +87,12 @@ export class Stop {
     }
   }
 
+  /** It stops trading, and does not only limit or ban something. */
+  get stopsTrading(): boolean {
+    const { limits } = this.#plan.input;
+    return limits?.tradingState !== undefined || limits === undefined;
+  }
+
   /** Who has stopped, once all addresses have answered. Unset where none took it. */
   async reached(): Promise<Reached | undefined> {
     const all = await Promise.all(this.#following);

@@ -27,7 +27,7 @@ export function NumberEditor(props) {
         disabled=${!mayChange(rights, field)}
         onInput=${(event) => typeText(namespace, field, event.target.value, base)}
       />
-      ${judged && html`<span class="muted">was ${show(field, base[field])}</span>`}
+      ${judged && html`<span class="muted">${meaning(field, judged)}was ${show(field, base[field])}</span>`}
     </div>
     <p class="muted bounds" id=${`bounds-${field}`}>
       ${rangeText(schema.properties[field])}${own && html`; guardrail: ${rangeText(own)}`}${steps.map(
@@ -35,4 +35,10 @@ export function NumberEditor(props) {
       )}
     </p>
   <//>`;
+}
+
+/** What was typed, as it is shown elsewhere: a share of 1 is 100 %, which nobody should write for 1 %. */
+function meaning(field, { value, errors }) {
+  const text = show(field, value);
+  return errors.length > 0 || text === String(value) ? '' : html`<strong>is ${text}</strong>, `;
 }

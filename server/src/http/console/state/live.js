@@ -72,7 +72,7 @@ function onEvent(event, message, sentAt, first) {
     live.merge({ version: undefined });
     throw new Problem('A change was missed; asking for everything again.');
   }
-  const policy = message.policy ?? (message.patch && applyPatch(before.policy, message.patch));
+  const policy = message.policy ?? (message.patch && patched(before.policy, message));
   live.merge({
     tradingState,
     overrides,
@@ -88,6 +88,12 @@ function onEvent(event, message, sentAt, first) {
   tellOfState(before);
   refreshBase();
   changes.set({ version, cause: message.cause ?? undefined });
+}
+
+/** A patch has what was written; when that was, only its cause tells. */
+function patched(held, { patch, cause }) {
+  const policy = applyPatch(held, patch);
+  return cause ? { ...policy, last_updated: cause.commit_time } : policy;
 }
 
 function tellOfState({ tradingState: before, version }) {

@@ -16,8 +16,17 @@ export function readTime(text) {
   return new Date(/[zZ]|[+-]\d\d:\d\d$/.test(text) ? text : `${text}Z`);
 }
 
+/** With its zone: policyctl and the log speak UTC, a browser the time of where it is. */
 export function fullTime(at) {
-  return `${readTime(at).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' })}`;
+  return readTime(at).toLocaleString(undefined, {
+    year: 'numeric',
+    month: 'short',
+    day: 'numeric',
+    hour: 'numeric',
+    minute: '2-digit',
+    second: '2-digit',
+    timeZoneName: 'short',
+  });
 }
 
 /** Milliseconds for people. */
