@@ -198,6 +198,6 @@ function engineLog(config: Config, address: string, log: Logger): EngineLog {
     log,
     store: config.effective['POLICY_STORE'] ?? '',
     creationSettings: config.creationSettings,
-    command: commandsFor(callingOf(config, address)).buf,
+    command: commandsFor(callingOf(config, address)).ctl,
   });
 }

@@ -20,26 +20,22 @@ export interface EngineLogOptions {
   readonly store: string;
   /** Settings that were given and matter only when a namespace is created. */
   readonly creationSettings: readonly string[];
-  /** The command that sends a request to a method of PolicyService. */
-  readonly command: (method: string, request: object) => string;
+  /** A command of policyctl for a shell. */
+  readonly command: (args: string) => string;
 }
 
 /** Tells the operator what the engine does, and at the start what would surprise. */
 export function createEngineLog({ log, store, creationSettings, command }: EngineLogOptions): EngineLog {
-  function commandIn(namespace: string, method: string, request: object): string {
-    return command(method, namespace === 'default' ? request : { namespace, ...request });
+  function commandIn(namespace: string, args: string): string {
+    return command(namespace === 'default' ? args : `${args} --namespace ${namespace}`);
   }
 
   function warnIfNothingMayTrade(namespace: string, policy: Policy): void {
     const reasons = whyNothingMayTrade(policy);
     if (reasons.length === 0) return;
-    const add = { add: ['NAME'] };
-    const patch = Object.fromEntries(reasons.map((field) => [field, add]));
+    const patch = ['patch', ...reasons.map((field) => `${field}+=NAME`)].join(' ');
     const empty = `${reasons.join(' and ')} ${reasons.length === 1 ? 'is' : 'are'} empty`;
-    log.warn(
-      { namespace },
-      `nothing may trade: ${empty}. To change it: ${commandIn(namespace, 'Patch', { patch })}`,
-    );
+    log.warn({ namespace }, `nothing may trade: ${empty}. To change it: ${commandIn(namespace, patch)}`);
   }
 
   return {
@@ -89,10 +85,9 @@ export function createEngineLog({ log, store, creationSettings, command }: Engin
         `${counted(changes.length, 'change')} ${putBack ? '' : 'NOT '}put back; ${version} holds from now on`,
       ];
       if (halted !== undefined) {
-        const restore = { name: halted, reason: 'what holds now is right' };
         told.push(
           `trading is reduced by the override ${halted}; when what holds is right: ` +
-            commandIn(namespace, 'Restore', restore),
+            commandIn(namespace, `restore ${halted} --reason 'what holds now is right'`),
         );
       }
       log.error(facts, told.join('. '));

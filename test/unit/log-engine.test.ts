@@ -29,7 +29,7 @@ const log = createEngineLog({
   log: pino(sink),
   store: 'memory:',
   creationSettings: [],
-  command: (method, request) => `${method} ${JSON.stringify(request)}`,
+  command: (args) => `policyctl ${args}`,
 });
 
 function changeOf(revision: number, patch: Partial<PolicyPatch>, policy: Policy): LoggedChange {
@@ -58,7 +58,7 @@ describe('what the operator is told of a change', () => {
 
   it('is also that nothing may trade any more, and how to mend it', () => {
     expect(told([])[1]).to.equal(
-      'nothing may trade: allowed_symbols is empty. To change it: Patch {"patch":{"allowed_symbols":{"add":["NAME"]}}}',
+      'nothing may trade: allowed_symbols is empty. To change it: policyctl patch allowed_symbols+=NAME',
     );
   });
 });
@@ -108,7 +108,7 @@ describe('what the operator is told of a store that comes back older', () => {
     expect(line!.level).to.equal(ERROR);
     expect(line!.msg)
       .to.include('2 changes NOT put back')
-      .and.to.include('Restore {"namespace":"paper","name":"older-store"');
+      .and.to.include("policyctl restore older-store --reason 'what holds now is right' --namespace paper");
     expect(missing.map(({ msg }) => msg)).to.deep.equal([
       'not put back: policy changed: paper e1:5 by msc_ai: max_positions 10 -> 20',
       'not put back: policy changed: paper e1:6 by msc_ai: max_positions 20 -> 21',
@@ -121,7 +121,7 @@ describe('what the operator is told of a store that comes back older', () => {
     expect(line!.msg)
       .to.include('3 changes put back')
       .and.to.include('trading is reduced by the override older-store')
-      .and.to.include('Restore {"name":"older-store"');
+      .and.to.include("policyctl restore older-store --reason 'what holds now is right'");
   });
 
   it('does not go on and on about what is missing', () => {
