@@ -8,6 +8,8 @@ import { collectedGauge } from './collected.js';
 const RESOLUTION_MS = 20;
 /** The library's own look at the event loop counts the interval that it means to wait as delay: it is not asked. */
 const NEVER_MS = 24 * 3600 * 1000;
+/** That, and sums of what is told by type, which promtool takes for counters by their names. */
+const LEFT_OUT = /^nodejs_(eventloop_lag|active_\w+_total$)/;
 const PERCENTILES = [50, 90, 99, 100];
 
 let metrics: Registry | undefined;
@@ -22,7 +24,7 @@ function createProcessMetrics(): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: NEVER_MS });
   for (const { name } of registry.getMetricsAsArray()) {
-    if (name.startsWith('nodejs_eventloop_lag')) registry.removeSingleMetric(name);
+    if (LEFT_OUT.test(name)) registry.removeSingleMetric(name);
   }
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delay.enable();
