@@ -125,7 +125,7 @@ function statusText(
           durationText(current.validForMs),
           durationText(ms),
         ]
-      : [address, palette.bad('away'), error ? plain(messageOf(error)) : '', '', ''],
+      : [address, palette.bad('away'), error ? messageOf(error) : '', '', ''],
   );
   const lines = [table(rows, ['ADDRESS', '', 'VERSION', 'VALID FOR', 'ROUND TRIP'])];
   if (best) {

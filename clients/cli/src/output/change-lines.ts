@@ -1,6 +1,6 @@
 import { type ValueChange } from '../change/changes.js';
 import { type Palette } from './palette.js';
-import { valueText } from './text.js';
+import { plain, valueText } from './text.js';
 
 /** How many changes of a field are shown to people; data has them all. */
 const MOST_LINES = 20;
@@ -12,7 +12,9 @@ export function changeLines(changes: readonly ValueChange[], palette: Palette): 
   const width = Math.min(40, Math.max(...changes.map(({ path }) => path.length)));
   return [...byField(changes)].flatMap(([field, own]) => {
     const shown = own.slice(0, MOST_LINES);
-    const lines = shown.map((change) => `  ${change.path.padEnd(width)}  ${stepText(change, palette)}`);
+    const lines = shown.map(
+      (change) => `  ${plain(change.path).padEnd(width)}  ${stepText(change, palette)}`,
+    );
     const more = own.length - shown.length;
     return more > 0 ? [...lines, palette.dim(`  ${field}: ${more} more`)] : lines;
   });
@@ -20,7 +22,9 @@ export function changeLines(changes: readonly ValueChange[], palette: Palette): 
 
 /** The same in one line: `max_positions 5 → 12, allowed_symbols + SOLUSDT`. */
 export function changesInline(changes: readonly ValueChange[], palette: Palette): string {
-  const shown = changes.slice(0, MOST_INLINE).map((change) => `${change.path} ${stepText(change, palette)}`);
+  const shown = changes
+    .slice(0, MOST_INLINE)
+    .map((change) => `${plain(change.path)} ${stepText(change, palette)}`);
   const more = changes.length - shown.length;
   return [...shown, ...(more > 0 ? [`${more} more`] : [])].join(', ');
 }

@@ -1,8 +1,11 @@
 import { type Json } from '@policystore/client';
 
-/** Text that others wrote, without what a terminal would obey. */
+/** Control characters, line ends, and what turns the direction of writing. */
+const OBEYED = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+
+/** Text that others wrote, without what a terminal would obey: it can neither draw over the screen nor look like other text. */
 export function plain(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, '\u{fffd}');
+  return text.replaceAll(OBEYED, '\u{fffd}');
 }
 
 /** The name of an enum's value; a newer server may have more. */
