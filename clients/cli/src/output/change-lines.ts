@@ -15,8 +15,8 @@ export function changeLines(changes: readonly ValueChange[], palette: Palette): 
     const lines = shown.map(
       (change) => `  ${plain(change.path).padEnd(width)}  ${stepText(change, palette)}`,
     );
-    const more = own.length - shown.length;
-    return more > 0 ? [...lines, palette.dim(`  ${field}: ${more} more`)] : lines;
+    const more = own.slice(MOST_LINES);
+    return more.length > 0 ? [...lines, palette.dim(`  ${field}: ${moreText(more)}`)] : lines;
   });
 }
 
@@ -27,6 +27,14 @@ export function changesInline(changes: readonly ValueChange[], palette: Palette)
     .map((change) => `${plain(change.path)} ${stepText(change, palette)}`);
   const more = changes.length - shown.length;
   return [...shown, ...(more > 0 ? [`${more} more`] : [])].join(', ');
+}
+
+/** `5 more (2 +, 3 -)`: that something comes is not to be missed among what goes. */
+function moreText(changes: readonly ValueChange[]): string {
+  const added = changes.filter(({ before }) => before === undefined).length;
+  const removed = changes.filter(({ before, after }) => before !== undefined && after === undefined).length;
+  const kinds = [...(added > 0 ? [`${added} +`] : []), ...(removed > 0 ? [`${removed} -`] : [])];
+  return `${changes.length} more${kinds.length > 0 ? ` (${kinds.join(', ')})` : ''}`;
 }
 
 function stepText({ before, after }: ValueChange, palette: Palette): string {
