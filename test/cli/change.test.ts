@@ -122,6 +122,16 @@ describe('policyctl changes the policy', () => {
     expect((await world.client.get()).policy.maxPositions).to.equal(6);
   });
 
+  it('not where the question would go unseen, for stderr is a file', async () => {
+    const { code, screen } = await policyctlInTerminal(
+      ['patch', 'max_positions=6'],
+      '',
+      world.env,
+      '2>/dev/null',
+    );
+    expect({ code, screen }).to.deep.equal({ code: 2, screen: '' });
+  });
+
   it('in the namespace that is asked for', async () => {
     const paper = { env: { POLICY_NAMESPACE: 'paper' } };
     expect((await world.run(['patch', 'max_positions=2'], paper)).stdout).to.match(/^paper /);

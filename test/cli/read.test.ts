@@ -120,7 +120,7 @@ describe('policyctl reads', () => {
     expect(both.code).to.equal(0);
     expect(both.stdout).to.include(away).and.to.include('REDUCE_ONLY').and.to.include('drawdown');
     expect(await world.json(['status'])).to.deep.include({ reachable: true, risk_mode: 'DEFENSIVE' });
-    const none = await world.run(['status', '--addr', away, '--deadline', '300ms', '-o', 'json']);
+    const none = await world.run(['status', '--addr', away, '--deadline', '3s', '-o', 'json']);
     expect(none.code).to.equal(5);
     expect(JSON.parse(none.stdout)).to.deep.include({ reachable: false, version: null });
     expect(none.stderr).to.include('ECONNREFUSED').and.to.include('--addr');

@@ -146,6 +146,9 @@ describe('policyctl rest-check', () => {
       ['--url', 'http://policy.example', '--token-file', file],
       ['--wrong'],
     ];
+    const elsewhere = await runNode(['--import=tsx', PROGRAM, '--profile', 'live', 'rest-check']);
+    expect(elsewhere.code, elsewhere.output).to.equal(2);
+    expect(elsewhere.output).to.include('--url and --token-file');
     for (const args of wrong) {
       const { code, output } = await check(args);
       expect(code, `${args.join(' ')}: ${output}`).to.equal(2);

@@ -6,6 +6,7 @@ import { expect } from 'chai';
 import { closeAfterEach } from '../support/closing.js';
 import { freePort, until } from '../support/process.js';
 import { policyctlInTerminal, startPolicyctl } from '../support/policyctl.js';
+import { startServer } from '../support/server.js';
 import { worldOfEach } from './world.js';
 
 const PATIENT = ['--wait', '30s'];
@@ -46,6 +47,20 @@ describe('policyctl stops trading and gives it back', () => {
     expect((await world.client.get()).policy.overrides[0]!.reason).to.include('by hand');
   });
 
+  it('whatever was given as a reason, and whatever is stricter in force under its name', async () => {
+    await world.client.override({ limits: { maxPositions: 2 }, reason: 'thin' });
+    for (const reason of ['', ' \n', `${'x'.repeat(1023)}\u{1f6d1} and on`]) {
+      const { code, stderr } = await world.run(['trip', '--reason', reason]);
+      expect(code, stderr).to.equal(0);
+    }
+    const { tradingState, maxPositions, overrides } = (await world.client.get()).policy;
+    expect({ tradingState, maxPositions }).to.deep.equal({
+      tradingState: TradingState.REDUCE_ONLY,
+      maxPositions: 2,
+    });
+    expect(overrides).to.have.lengthOf(1);
+  });
+
   it('and names who rejected it, who is silent, and when they are safe: exit 6', async () => {
     await live('exec-1');
     (await live('exec-7')).on('change', () => {
@@ -83,6 +98,23 @@ describe('policyctl stops trading and gives it back', () => {
     const { code, stderr } = await trip.ended;
     expect(code).to.equal(0);
     expect(stderr).to.include(`default at ${hanging}: failed`);
+  });
+
+  it('and ends with 6 where one address refuses, or has another store', async () => {
+    const others = [
+      ['--namespaces', 'paper'],
+      ['--namespaces', 'default'],
+    ];
+    for (const flags of others) {
+      const other = keep(await startServer({ flags }), (it) => it.close());
+      const { code, stderr } = await world.run([
+        'trip',
+        '--addr',
+        `${world.server.address},${other.address}`,
+      ]);
+      expect(code, stderr).to.equal(6);
+      expect(stderr).to.match(/the receipt says nothing of 127/);
+    }
   });
 
   it('and fails with 5 where no address answers', async () => {

@@ -9,6 +9,7 @@ import { until } from '../support/process.js';
 import { type RedisServer, startRedis } from '../support/redis.js';
 import type { ServerProcess } from '../support/server.js';
 import { uniqueNamespace } from '../support/store-builders.js';
+import { startProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { Executors, isAllowed, OPEN } from './support/executors.js';
 
 const COUNT = 20;
@@ -21,20 +22,25 @@ describe('policyctl trip, over two replicas on Redis', function () {
   let servers: ServerProcess[];
   let operator: PolicyClient;
   let redis: RedisServer;
+  /** Between the second server and the store. */
+  let proxy: TcpProxy;
 
   beforeEach(async () => {
     namespace = uniqueNamespace();
     redis = keep(await startRedis(), (it) => it.close());
-    const env = { POLICY_STORE: redis.url, POLICY_NAMESPACES: namespace, POLICY_LEASE: '9s' };
+    const { hostname: host, port } = new URL(redis.url);
+    proxy = keep(await startProxy({ host, port: Number(port) }), (it) => it.close());
+    const env = { POLICY_NAMESPACES: namespace, POLICY_LEASE: '9s' };
     servers = [];
-    for (let i = 0; i < 2; i += 1) servers.push(keep(await startBuiltServer(env), (it) => it.kill()));
+    for (const store of [redis.url, `redis://${proxy.host}:${proxy.port}`])
+      servers.push(keep(await startBuiltServer({ ...env, POLICY_STORE: store }), (it) => it.kill()));
     addresses = servers.map(({ address }) => address);
     operator = keep(new PolicyClient({ addresses, namespace }), (it) => it.close());
     await operator.patch(OPEN);
   });
 
-  async function executors(prefix: string, count: number): Promise<Executors> {
-    const named = Array.from({ length: count }, (_, i) => ({ instance: `${prefix}-${i}`, addresses }));
+  async function executors(prefix: string, count: number, at = addresses): Promise<Executors> {
+    const named = Array.from({ length: count }, (_, i) => ({ instance: `${prefix}-${i}`, addresses: at }));
     const started = await Executors.start({ namespace, executors: named, lookMs: 20 });
     keep(started, (it) => it.process.kill());
     await started.find(isAllowed);
@@ -94,6 +100,22 @@ describe('policyctl trip, over two replicas on Redis', function () {
     for (const address of addresses) expect(stderr).to.include(`at ${address}: pending`);
     expect(stderr).to.include('in no store');
     await near.find(({ denials }) => denials.includes('TRADING_REDUCE_ONLY'));
+  });
+
+  it('counts everybody, also where a server that has lost the store answers first', async () => {
+    await executors('near', 3, addresses.slice(0, 1));
+    const cutOff = await executors('cut-off', 2, addresses.slice(1));
+    await meet(5);
+    proxy.blackhole(true);
+    const lonely = keep(new PolicyClient({ addresses: addresses[1]!, namespace }), (it) => it.close());
+    await until(async () => (await lonely.get()).validForMs === 0);
+
+    const { code, stdout, stderr } = await run('trip', '--wait', '1s');
+
+    expect(code, stderr).to.equal(6);
+    expect(stderr).to.include(`at ${addresses[1]}: pending`);
+    expect(stdout).to.match(/: \d of 5 stopped/);
+    await cutOff.find(({ denials }) => denials.includes('TRADING_REDUCE_ONLY'));
   });
 
   it('needs no more than one server', async () => {

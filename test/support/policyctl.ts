@@ -66,13 +66,17 @@ export function policyctl(args: readonly string[], typed: Typed = {}): Promise<T
   return startPolicyctl(args, typed).ended;
 }
 
-/** Runs it in a terminal of its own (`script` of util-linux) where somebody types `answer`. Both outputs come mixed. */
+/**
+ * Runs it in a terminal of its own (`script` of util-linux) where somebody types `answer`. Both outputs come mixed.
+ * @param redirection As in a shell: `2>/dev/null`.
+ */
 export async function policyctlInTerminal(
   args: readonly string[],
   answer: string,
   env: Readonly<Record<string, string>>,
+  redirection = '',
 ): Promise<{ readonly code: number | null; readonly screen: string }> {
-  const command = [process.execPath, POLICYCTL, ...args].map(quoted).join(' ');
+  const command = `${[process.execPath, POLICYCTL, ...args].map(quoted).join(' ')} ${redirection}`;
   const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
     env: { ...environment(env), TERM: 'xterm' },
   });

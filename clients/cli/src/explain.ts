@@ -1,5 +1,7 @@
 import { PolicyStoreError } from '@policystore/client';
 
+import { plain } from './output/text.js';
+
 /** What went wrong and how to mend it, as lines for people. */
 export function explain(error: unknown): string[] {
   if (!(error instanceof PolicyStoreError)) {
@@ -16,7 +18,7 @@ export function explain(error: unknown): string[] {
 
 /** Without what the transport adds and nobody can use. */
 export function messageOf({ message }: PolicyStoreError): string {
-  return message.replace(/\.? Resolution note: *$/, '');
+  return plain(message.replace(/\.? Resolution note: *$/, ''));
 }
 
 /** `VERSION_MISMATCH`, or the status where there is no reason. */
@@ -25,7 +27,7 @@ export function reasonOf({ reason, code }: PolicyStoreError): string {
 }
 
 export function violationLine({ field, description }: PolicyStoreError['violations'][number]): string {
-  return `  ${field}: ${description}`;
+  return plain(`  ${field}: ${description}`);
 }
 
 const HINTS: Readonly<Record<string, string>> = {

@@ -23,7 +23,10 @@ export interface LimitsInput extends ScalarInput {
 export interface OverrideInput {
   /** What it is restored by; giving it again may only tighten it. Default: the circuit breaker. */
   readonly name?: string | undefined;
-  /** Default: the circuit breaker's, which are REDUCE_ONLY, DEFENSIVE, 3 positions, all strategies blocked. */
+  /**
+   * Default: the circuit breaker's, which are REDUCE_ONLY, DEFENSIVE, 3 positions, all strategies blocked, and whatever is
+   * stricter in force under the name.
+   */
   readonly limits?: LimitsInput | undefined;
   /** Recorded. Never empty, at most 1,024 characters. */
   readonly reason: string;

@@ -91,7 +91,10 @@ export function planStep({ action, actor, reason }: WriteRequest, context: StepC
       return baseStep(ChangeKind.ROLLBACK, patchFor, { guarded, rollbackTo });
     }
     case 'override':
-      return overrideStep(wantedOverride(action, { actor, reason, now: context.storeTime.now }));
+      return overrideStep(
+        wantedOverride(action, { actor, reason, now: context.storeTime.now }),
+        action.limits === undefined,
+      );
     case 'restore':
       return restoreStep(action.name === '' ? CIRCUIT_BREAKER : action.name);
     case 'expire':
@@ -145,7 +148,8 @@ function wantedOverride(
   };
 }
 
-function overrideStep(wanted: Override): OverridesStep {
+/** @param isStop Without limits of its own it means the circuit breaker's, whatever is in force: stop. */
+function overrideStep(wanted: Override, isStop: boolean): OverridesStep {
   const { name } = wanted;
   return {
     on: 'overrides',
@@ -154,7 +158,7 @@ function overrideStep(wanted: Override): OverridesStep {
     guarded: () => ['overrides'],
     changeFor(overrides, { accepted = false } = {}) {
       const known = findOverride(overrides, name);
-      if (!accepted) refuseLoosening(known, wanted);
+      if (!accepted) refuseLoosening(known, wanted, isStop);
       if (known !== undefined) {
         const joined = joinOverrides(known, wanted);
         // Whose it is matters too: who restores only what is its own does not restore what others meant to be in force.
@@ -170,8 +174,10 @@ function overrideStep(wanted: Override): OverridesStep {
   };
 }
 
-function refuseLoosening(known: Override | undefined, wanted: Override): void {
-  const loose = known === undefined ? [] : loosened(known, wanted);
+/** A stop joins what is in force under its name, so that none of its limits can loosen; it may still end too early. */
+function refuseLoosening(known: Override | undefined, wanted: Override, isStop: boolean): void {
+  const all = known === undefined ? [] : loosened(known, wanted);
+  const loose = isStop ? all.filter((name) => name === 'ttl') : all;
   if (loose.length === 0) return;
   throw new PolicyError(
     'OVERRIDE_LOOSENS',

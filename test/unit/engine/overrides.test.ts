@@ -178,6 +178,20 @@ describe('an override', () => {
       expect(engine.get()).to.deep.include({ policy: before.policy, version: before.version });
     });
 
+    it('stops all the same where it gives no limits, whatever is stricter under the name', async () => {
+      const engine = await startTrading();
+      const first = await engine.override({ limits: { maxPositions: 2, blockSymbols: ['BTC'] }, ttlMs: 60_000 });
+      const { override } = await engine.override();
+      expect(override?.limits).to.deep.include({
+        tradingState: TradingState.REDUCE_ONLY,
+        maxPositions: 2,
+        blockAllStrategies: true,
+        blockSymbols: ['BTC'],
+      });
+      expect([first.override?.until, override?.until]).to.deep.equal([first.override!.until, undefined]);
+      expect(engine.get().policy?.tradingState).to.equal(TradingState.REDUCE_ONLY);
+    });
+
     it('may last longer, and not shorter', async () => {
       const clock = createManualClock();
       const engine = await start({ clock });

@@ -7,9 +7,10 @@ import { UsageError } from '../usage-error.js';
  * @throws UsageError where nobody is there to answer.
  */
 export async function confirm(question: string): Promise<boolean> {
-  if (!process.stdin.isTTY) {
+  // A question on a stderr that goes elsewhere would be waited for unseen.
+  if (!process.stdin.isTTY || !process.stderr.isTTY) {
     throw new UsageError(
-      'this loosens the policy, and stdin is no terminal to ask at: look at the diff, then give --yes',
+      'this loosens the policy, and stdin or stderr is no terminal to ask at: look at the diff, then give --yes',
     );
   }
   const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false });

@@ -1,6 +1,5 @@
 import {
   formatVersion,
-  type Policy,
   PolicyStoreError,
   type Version,
   View,
@@ -19,6 +18,7 @@ import { type Session } from '../session.js';
 import { changesJson, changesOfBase, type ValueChange } from './changes.js';
 import { confirm } from './confirm.js';
 import { loosens } from './loosens.js';
+import { type Proposal, propose } from './propose.js';
 
 /** What every command that changes the base takes. */
 export interface ChangeOptions {
@@ -32,66 +32,50 @@ export interface ChangeOptions {
 
 export type Write = (options: WriteOptions) => Promise<WriteResult>;
 
-/** What a write would do to the base. */
-interface Proposal {
-  readonly version: Version;
-  readonly changes: readonly ValueChange[];
-  readonly loosens: boolean;
-  readonly policy: Policy;
-}
-
 /** How often a change that needs no question is looked at again, where somebody else is quicker. */
 const MOST_TRIES = 5;
 
 /** Shows what a write would do, asks where it loosens, and does it. */
 export async function makeChange(session: Session, write: Write, options: ChangeOptions): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
-    const proposal = await propose(session, write, options.expectVersion);
-    if (proposal.changes.length === 0 || options.dryRun === true) {
-      showOnly(session, proposal);
+    const { expectVersion: expectedVersion } = options;
+    const trial = { validateOnly: true, expectedVersion };
+    const proposal = await propose(session.client, View.BASE, () => write(trial));
+    const changes = changesOfBase(proposal.before, proposal.after);
+    if (changes.length === 0 || options.dryRun === true) {
+      showOnly(session, proposal, changes);
       return;
     }
-    if (attempt === 1) tellChanges(session, proposal);
-    const mustAsk = proposal.loosens && options.yes !== true;
+    const mustAsk = loosens(proposal.before, proposal.after) && options.yes !== true;
+    // What is asked about is what was shown last.
+    if (attempt === 1 || mustAsk) tellChanges(session, proposal, changes);
     if (mustAsk && !(await confirm(`Make this change to ${session.target.namespace}?`))) {
       throw new Error('not confirmed: nothing was changed');
     }
     try {
       // With --yes it is done whatever else has changed. Else what was looked at must still hold.
       const seen = options.yes === true ? undefined : proposal.version;
-      await commit(session, write, { ...options, expectVersion: options.expectVersion ?? seen });
+      await commit(session, write, { ...options, expectVersion: expectedVersion ?? seen });
       return;
     } catch (error) {
       const isRaced = error instanceof PolicyStoreError && error.reason === 'VERSION_MISMATCH';
-      if (!isRaced || mustAsk || options.expectVersion || attempt === MOST_TRIES) throw error;
+      if (!isRaced || mustAsk || expectedVersion || attempt === MOST_TRIES) throw error;
     }
   }
 }
 
-/** The base and what it would be, of one version. */
-async function propose(
-  { client }: Session,
-  write: Write,
-  expectedVersion: Version | undefined,
-): Promise<Proposal> {
-  for (;;) {
-    const { version, policy } = await write({ validateOnly: true, expectedVersion });
-    if (!policy) throw new PolicyStoreError('INTERNAL', 'the server did not say what the policy would be');
-    const base = await client.get({ view: View.BASE });
-    if (formatVersion(base.version) !== formatVersion(version)) continue;
-    const changes = changesOfBase(base.policy, policy);
-    return { version, changes, loosens: loosens(base.policy, policy), policy };
-  }
-}
-
-function showOnly({ printer, terminal, target }: Session, { version, changes, policy }: Proposal): void {
+function showOnly(
+  { printer, terminal, target }: Session,
+  { version, after }: Proposal,
+  changes: readonly ValueChange[],
+): void {
   const { namespace } = target;
   const data = {
     namespace,
     version: formatVersion(version),
     changed: false,
     changes: changesJson(changes),
-    policy: policyJson(policy),
+    policy: policyJson(after),
   };
   printer.print(data, () =>
     changes.length === 0
@@ -101,7 +85,11 @@ function showOnly({ printer, terminal, target }: Session, { version, changes, po
   if (changes.length > 0) terminal.tell('dry run: nothing was changed');
 }
 
-function tellChanges({ terminal, target }: Session, { version, changes }: Proposal): void {
+function tellChanges(
+  { terminal, target }: Session,
+  { version }: Proposal,
+  changes: readonly ValueChange[],
+): void {
   terminal.tell(`${target.namespace} ${formatVersion(version)} would change:`);
   terminal.tell(changeLines(changes, terminal.talkPalette).join('\n'));
 }

@@ -1,8 +1,9 @@
-import { formatVersion, type OverrideInput } from '@policystore/client';
+import { formatVersion, type OverrideInput, View } from '@policystore/client';
 import { type Command, Option } from 'commander';
 
 import { addCommonOptions, readDuration } from '../arguments.js';
 import { changesJson, changesOf } from '../change/changes.js';
+import { propose } from '../change/propose.js';
 import { changeLines } from '../output/change-lines.js';
 import { type Terminal } from '../output/terminal.js';
 import { readLimits } from '../patch/assignments.js';
@@ -53,9 +54,11 @@ export function addOverride(program: Command, terminal: Terminal): void {
 
 async function showOnly(session: Session, input: OverrideInput): Promise<void> {
   const { client, printer, terminal, target } = session;
-  const { version, policy } = await client.get();
-  const would = await client.override(input, { validateOnly: true });
-  const changes = would.policy ? changesOf(policy, would.policy) : [];
+  const trial = { validateOnly: true };
+  const { version, before, after } = await propose(client, View.EFFECTIVE, () =>
+    client.override(input, trial),
+  );
+  const changes = changesOf(before, after);
   const data = {
     namespace: target.namespace,
     version: formatVersion(version),

@@ -1,9 +1,10 @@
-import { formatVersion, type Version } from '@policystore/client';
+import { formatVersion, View } from '@policystore/client';
 import { type Command } from 'commander';
 
 import { changesJson, changesOf } from '../change/changes.js';
 import { confirm } from '../change/confirm.js';
 import { type ChangeOptions, waitFor } from '../change/make-change.js';
+import { propose } from '../change/propose.js';
 import { ExitCode } from '../exit-codes.js';
 import { changeLines } from '../output/change-lines.js';
 import { patchJson } from '../output/patch-json.js';
@@ -26,7 +27,9 @@ export function addRestore(program: Command, terminal: Terminal): void {
 
 async function restore(session: Session, name: string, options: ChangeOptions): Promise<void> {
   const { client, terminal, printer, target } = session;
-  const { version, changes } = await propose(session, name, options.expectVersion);
+  const trial = { validateOnly: true, expectedVersion: options.expectVersion };
+  const { version, before, after } = await propose(client, View.EFFECTIVE, () => client.restore(name, trial));
+  const changes = changesOf(before, after);
   const palette = options.dryRun === true ? terminal.palette : terminal.talkPalette;
   const diff =
     changes.length === 0
@@ -70,14 +73,4 @@ async function restore(session: Session, name: string, options: ChangeOptions): 
   if (options.wait === undefined) return;
   tellReceipt(terminal, receipt, receiptError);
   if (receipt?.appliedEverywhere !== true) terminal.exitCode = ExitCode.NOT_APPLIED;
-}
-
-/** What executors obey, and what they would, of one version. */
-async function propose({ client }: Session, name: string, expectedVersion: Version | undefined) {
-  for (;;) {
-    const would = await client.restore(name, { validateOnly: true, expectedVersion });
-    const now = await client.get();
-    if (formatVersion(now.version) !== formatVersion(would.version)) continue;
-    return { version: now.version, changes: would.policy ? changesOf(now.policy, would.policy) : [] };
-  }
 }

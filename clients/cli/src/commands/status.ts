@@ -125,13 +125,7 @@ function statusText(
           durationText(current.validForMs),
           durationText(ms),
         ]
-      : [
-          address,
-          palette.bad(isAway(error) ? 'away' : 'refuses'),
-          error ? plain(messageOf(error)) : '',
-          '',
-          '',
-        ],
+      : [address, palette.bad(isAway(error) ? 'away' : 'refuses'), error ? messageOf(error) : '', '', ''],
   );
   const lines = [table(rows, ['ADDRESS', '', 'VERSION', 'VALID FOR', 'ROUND TRIP'])];
   if (best) {

@@ -7,6 +7,8 @@ import { stopEverywhere } from '../stop/stop-everywhere.js';
 
 const BY_HAND = 'tripped by hand with policyctl';
 const WAIT_MS = 2000;
+/** What the server records at most. */
+const MOST_REASON = 1024;
 
 interface Options {
   readonly reason: string;
@@ -31,7 +33,14 @@ export function addTrip(program: Command, terminal: Terminal): void {
     );
   addCommonOptions(command).action(async ({ reason, allNamespaces = false, wait }: Options) => {
     await withSession(terminal, command, (session) =>
-      stopEverywhere(session, { input: { reason }, waitMs: wait }, { allNamespaces }),
+      stopEverywhere(session, { input: { reason: recordable(reason) }, waitMs: wait }, { allNamespaces }),
     );
   });
+}
+
+/** A stop is not refused over its words: one without any has ours, one that is too long is cut. */
+function recordable(reason: string): string {
+  if (!/[^\s\p{C}]/u.test(reason)) return BY_HAND;
+  // Never half of a surrogate pair.
+  return reason.slice(0, MOST_REASON).replace(/[\ud800-\udbff]$/, '');
 }

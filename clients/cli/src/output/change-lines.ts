@@ -1,6 +1,6 @@
 import { type ValueChange } from '../change/changes.js';
 import { type Palette } from './palette.js';
-import { valueText } from './text.js';
+import { plain, valueText } from './text.js';
 
 /** How many changes of a field are shown to people; data has them all. */
 const MOST_LINES = 20;
@@ -12,17 +12,29 @@ export function changeLines(changes: readonly ValueChange[], palette: Palette): 
   const width = Math.min(40, Math.max(...changes.map(({ path }) => path.length)));
   return [...byField(changes)].flatMap(([field, own]) => {
     const shown = own.slice(0, MOST_LINES);
-    const lines = shown.map((change) => `  ${change.path.padEnd(width)}  ${stepText(change, palette)}`);
-    const more = own.length - shown.length;
-    return more > 0 ? [...lines, palette.dim(`  ${field}: ${more} more`)] : lines;
+    const lines = shown.map(
+      (change) => `  ${plain(change.path).padEnd(width)}  ${stepText(change, palette)}`,
+    );
+    const more = own.slice(MOST_LINES);
+    return more.length > 0 ? [...lines, palette.dim(`  ${field}: ${moreText(more)}`)] : lines;
   });
 }
 
 /** The same in one line: `max_positions 5 → 12, allowed_symbols + SOLUSDT`. */
 export function changesInline(changes: readonly ValueChange[], palette: Palette): string {
-  const shown = changes.slice(0, MOST_INLINE).map((change) => `${change.path} ${stepText(change, palette)}`);
+  const shown = changes
+    .slice(0, MOST_INLINE)
+    .map((change) => `${plain(change.path)} ${stepText(change, palette)}`);
   const more = changes.length - shown.length;
   return [...shown, ...(more > 0 ? [`${more} more`] : [])].join(', ');
+}
+
+/** `5 more (2 +, 3 -)`: that something comes is not to be missed among what goes. */
+function moreText(changes: readonly ValueChange[]): string {
+  const added = changes.filter(({ before }) => before === undefined).length;
+  const removed = changes.filter(({ before, after }) => before !== undefined && after === undefined).length;
+  const kinds = [...(added > 0 ? [`${added} +`] : []), ...(removed > 0 ? [`${removed} -`] : [])];
+  return `${changes.length} more${kinds.length > 0 ? ` (${kinds.join(', ')})` : ''}`;
 }
 
 function stepText({ before, after }: ValueChange, palette: Palette): string {

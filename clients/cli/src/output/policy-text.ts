@@ -4,7 +4,7 @@ import { FIELD_NAMES } from '../patch/fields.js';
 import { type Palette } from './palette.js';
 import { limitsJson, policyJson, timeOf } from './policy-json.js';
 import { table } from './table.js';
-import { plain, timeText, valueText } from './text.js';
+import { plain, shortText, timeText } from './text.js';
 
 /** How many names or entries stand in a cell. */
 const MOST_SHOWN = 6;
@@ -30,7 +30,7 @@ export function policyText(policy: Policy, palette: Palette, base?: Policy): str
 
 export function overrideText({ name, limits, reason, actor, since, until, pending }: Override): string {
   const what = Object.entries(limitsJson(limits))
-    .map(([limit, value]) => `${limit}=${valueText(value as Json)}`)
+    .map(([limit, value]) => `${limit}=${shortText(value as Json)}`)
     .join(' ');
   const end = until ? `until ${timeText(timeOf(until))}` : 'until restored';
   const state = pending ? ', PENDING: not in the store yet' : '';
@@ -47,10 +47,10 @@ export function riskModeText(mode: RiskMode, palette: Palette): string {
 
 function cellText(value: Json | undefined): string {
   if (value === undefined || value === null) return '';
-  if (typeof value !== 'object') return valueText(value);
+  if (typeof value !== 'object') return shortText(value);
   const items = Array.isArray(value)
-    ? (value as readonly Json[]).map(valueText)
-    : Object.entries(value).map(([key, each]) => `${plain(key)} ${valueText(each)}`);
+    ? (value as readonly Json[]).map(shortText)
+    : Object.entries(value).map(([key, each]) => `${plain(key)} ${shortText(each)}`);
   if (items.length === 0) return '(empty)';
   const more = items.length - MOST_SHOWN;
   return items.slice(0, MOST_SHOWN).join(', ') + (more > 0 ? `, and ${more} more` : '');

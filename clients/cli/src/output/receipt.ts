@@ -7,6 +7,7 @@ import {
   type Receipt,
 } from '@policystore/client';
 
+import { messageOf } from '../explain.js';
 import { type Palette } from './palette.js';
 import { table } from './table.js';
 import { type Terminal } from './terminal.js';
@@ -66,7 +67,7 @@ export function outstandingText({ component, instance, state, rejection, safeInM
 }
 
 export function missingText({ component, expected, present }: MissingMembers): string {
-  return `${component === '' ? 'named instances' : component}: ${present} of ${expected} there`;
+  return `${component === '' ? 'named instances' : plain(component)}: ${present} of ${expected} there`;
 }
 
 /** How many programs have done it: `197 of 200`. Who does not acknowledge cannot be counted. */
@@ -113,7 +114,7 @@ export function tellReceipt(
   error: PolicyStoreError | undefined,
 ): void {
   if (!receipt) {
-    terminal.tell(`it is done, and there is no receipt: ${error?.message ?? 'no server gave one'}`);
+    terminal.tell(`it is done, and there is no receipt: ${error ? messageOf(error) : 'no server gave one'}`);
     return;
   }
   for (const point of openPoints(receipt)) terminal.tell(`  ${terminal.talkPalette.warn(point)}`);

@@ -1,8 +1,14 @@
 import { type Json } from '@policystore/client';
 
-/** Text that others wrote, without what a terminal would obey. */
+/** Control characters, line ends, and what turns the direction of writing. */
+const OBEYED = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+
+/** In characters. */
+const LONGEST = 160;
+
+/** Text that others wrote, without what a terminal would obey: it can neither draw over the screen nor look like other text. */
 export function plain(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, '\u{fffd}');
+  return text.replaceAll(OBEYED, '\u{fffd}');
 }
 
 /** The name of an enum's value; a newer server may have more. */
@@ -13,6 +19,12 @@ export function nameOf(names: Readonly<Record<number, string>>, value: number): 
 /** A value as people read it: a text without quotes, all else as JSON. */
 export function valueText(value: Json): string {
   return plain(typeof value === 'string' ? value : JSON.stringify(value));
+}
+
+/** As valueText, of which no more is shown than a table bears. */
+export function shortText(value: Json): string {
+  const text = valueText(value);
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 }
 
 /** `3.2 s`, `850 ms` */

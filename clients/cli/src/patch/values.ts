@@ -30,7 +30,7 @@ export function readNumber(field: string, value: unknown): number {
 /** @throws UsageError */
 export function readText(field: string, value: unknown): string {
   if (typeof value === 'string') return value;
-  throw new UsageError(`${field} takes a text, not ${shown(value)}; in YAML, quote it: "${String(value)}"`);
+  throw new UsageError(`${field} takes a text, not ${shown(value)}; in YAML, put it in quotes`);
 }
 
 /** @throws UsageError */

@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 
 import { type Command, Option } from 'commander';
 
+import { ExitCode } from '../exit-codes.js';
 import { type Terminal } from '../output/terminal.js';
 import { restCheck } from './rest-check.js';
 
-const USAGE = 2;
 const LOCAL = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
 interface Flags {
@@ -14,7 +14,20 @@ interface Flags {
   readonly namespace?: string;
   readonly write?: true;
   readonly json?: true;
+  /** Of the program, for gRPC. */
+  readonly addr?: string;
+  readonly profile?: string;
+  readonly output?: string;
+  readonly deadline?: number;
 }
+
+/** Options of the program that mean nothing here, and what is said instead. */
+const INSTEAD = {
+  addr: '--url',
+  profile: '--url and --token-file',
+  output: '--json',
+  deadline: 'no deadline',
+} as const;
 
 export function addRestCheck(program: Command, terminal: Terminal): void {
   program
@@ -34,6 +47,10 @@ export function addRestCheck(program: Command, terminal: Terminal): void {
     .action(async (_flags: unknown, command: Command) => {
       // Also what stands before the subcommand, where the program has options of these names.
       const { write = false, json = false, ...flags } = command.optsWithGlobals<Flags>();
+      for (const name of Object.keys(INSTEAD) as (keyof typeof INSTEAD)[]) {
+        if (flags[name] !== undefined)
+          refuse(command, `rest-check takes ${INSTEAD[name]} rather than --${name}`);
+      }
       const url = readUrl(flags.url, command);
       const token = readToken(flags.tokenFile, command);
       if (token !== undefined && url.protocol === 'http:' && !LOCAL.test(url.hostname)) {
@@ -84,5 +101,5 @@ function given(name: string): string | undefined {
 }
 
 function refuse(command: Command, message: string): never {
-  command.error(`error: ${message}`, { exitCode: USAGE });
+  command.error(`error: ${message}`, { exitCode: ExitCode.USAGE });
 }

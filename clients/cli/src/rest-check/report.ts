@@ -1,3 +1,4 @@
+import { plain } from '../output/text.js';
 import type { Answer } from './session.js';
 import type { Difference } from './shape.js';
 
@@ -25,13 +26,13 @@ export function outcomeText(outcome: Outcome): string {
     case 'ok':
       return `ok      ${outcome.title}`;
     case 'denied':
-      return `denied  ${outcome.title}: ${outcome.detail}`;
+      return `denied  ${outcome.title}: ${plain(outcome.detail)}`;
     case 'failed':
       return [
         `FAILED  ${outcome.title}`,
         `        request   ${outcome.request}`,
-        `        expected  ${outcome.at}: ${outcome.expected}`,
-        `        got       ${outcome.got}`,
+        `        expected  ${plain(`${outcome.at}: ${outcome.expected}`)}`,
+        `        got       ${plain(outcome.got)}`,
         `        again     ${outcome.curl}`,
       ].join('\n');
   }

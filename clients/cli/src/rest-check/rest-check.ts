@@ -1,3 +1,4 @@
+import { ExitCode } from '../exit-codes.js';
 import type { Check } from './check.js';
 import { READ_CHECKS } from './read-checks.js';
 import { failed, type Outcome, outcomeText, summaryOf, summaryText } from './report.js';
@@ -10,11 +11,6 @@ import {
   Unreachable,
 } from './session.js';
 import { createWriteChecks } from './write-checks.js';
-
-/** Exit codes of policyctl, as far as they are of use here. */
-const OK = 0;
-const FAILURE = 1;
-const UNAVAILABLE = 5;
 
 export interface RestCheckOptions extends SessionOptions {
   /** Also writes, and takes back what it wrote. */
@@ -44,20 +40,20 @@ export async function restCheck(options: RestCheckOptions): Promise<number> {
   try {
     if (!(await isReady(session))) {
       remark(`${url} answers and is not ready: it has no policy yet. Look at its log.`);
-      return UNAVAILABLE;
+      return ExitCode.UNAVAILABLE;
     }
     for (const check of READ_CHECKS) note(await outcomeOf(check, session));
     if (write) left = await checkWrites(session, note);
   } catch (error) {
     if (!(error instanceof Unreachable)) throw error;
     remark(`${error.message}. Is the server's POLICY_HTTP_ADDR the address that was asked?`);
-    return UNAVAILABLE;
+    return ExitCode.UNAVAILABLE;
   }
   const summary = summaryOf(outcomes);
   if (json) tell(JSON.stringify({ url, ...summary, outcomes, left }, null, 2));
   else tell(summaryText(summary));
   for (const line of left) remark(line);
-  return summary.failed === 0 && left.length === 0 ? OK : FAILURE;
+  return summary.failed === 0 && left.length === 0 ? ExitCode.OK : ExitCode.FAILURE;
 }
 
 /** Whatever happens meanwhile, what was written is taken back. */

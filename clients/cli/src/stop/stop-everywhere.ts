@@ -56,6 +56,11 @@ export async function stopEverywhere(
           'Repeat it at servers that failed.',
       );
     }
+    if (!stop.failure && stop.unvouched.length > 0) {
+      terminal.tell(
+        `${stop.namespace}: the receipt says nothing of ${stop.unvouched.join(', ')}: refused there, or another store`,
+      );
+    }
     if (stop.failure) for (const line of explain(stop.failure)) terminal.tell(`${stop.namespace}: ${line}`);
     terminal.exitCode = worse(terminal.exitCode, exitCodeFor(stop, reached?.receipt?.appliedEverywhere));
   }
@@ -83,7 +88,8 @@ async function namespacesAt(
 
 function exitCodeFor(stop: Stop, appliedEverywhere = false): number {
   if (stop.failure) return exitCodeOf(stop.failure);
-  return appliedEverywhere && !stop.isPending ? ExitCode.OK : ExitCode.NOT_APPLIED;
+  const isWhole = appliedEverywhere && !stop.isPending && stop.unvouched.length === 0;
+  return isWhole ? ExitCode.OK : ExitCode.NOT_APPLIED;
 }
 
 /** What failed counts more than what did not reach everybody. */

@@ -1,3 +1,4 @@
+import { messageOf } from '../explain.js';
 import { type Palette } from '../output/palette.js';
 import { openPoints, receiptJson, serverCount, tally } from '../output/receipt.js';
 import { count, durationText } from '../output/text.js';
@@ -12,7 +13,7 @@ export function reachedText(
 ): string {
   const where = palette.strong(namespace);
   if (!receipt)
-    return `${where}: ${palette.warn(`in force; no receipt: ${error?.message ?? 'no server gave one'}`)}`;
+    return `${where}: ${palette.warn(`in force; no receipt: ${error ? messageOf(error) : 'no server gave one'}`)}`;
   const { applied, of } = tally(receipt);
   const servers = count(serverCount(receipt), 'server');
   const took = durationText(ms);
@@ -32,6 +33,6 @@ export function stopJson(stop: Stop, reached: Reached | undefined) {
     pending: stop.isPending,
     addresses: stop.outcomes.map(outcomeJson),
     ...(receipt && { ...tally(receipt), ms: Math.round(ms), receipt: receiptJson(receipt) }),
-    ...(error && { receipt_error: error.message }),
+    ...(error && { receipt_error: messageOf(error) }),
   };
 }

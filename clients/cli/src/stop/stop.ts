@@ -54,6 +54,7 @@ export class Stop {
   readonly #others = new AbortController();
   readonly #following: Promise<Reached>[] = [];
   #reached: Reached | undefined;
+  #isCommitFollowed = false;
 
   constructor(namespace: string, target: Target, plan: StopPlan, events: StopEvents) {
     this.namespace = namespace;
@@ -77,8 +78,9 @@ export class Stop {
       this.#note({ address, outcome: pending ? 'pending' : 'committed', version, error: undefined });
       const name = override?.name ?? this.#plan.input.name ?? '';
       // The first that has it in the store knows of everybody; who holds it pending only of its own watchers.
-      if (this.#following.length === 0 || pending)
+      if (pending || !this.#isCommitFollowed)
         this.#following.push(this.#follow(address, { name, version, isPending: pending }));
+      this.#isCommitFollowed ||= !pending;
     } catch (error) {
       if (!(error instanceof PolicyStoreError)) throw error;
       this.#note({ address, outcome: 'failed', version: undefined, error });
@@ -113,7 +115,15 @@ export class Stop {
   get failure(): PolicyStoreError | undefined {
     if (this.#took.length > 0) return undefined;
     const errors = this.outcomes.flatMap(({ error }) => (error ? [error] : []));
-    return errors.find(({ code }) => code !== 'UNAVAILABLE' && code !== 'DEADLINE_EXCEEDED') ?? errors[0];
+    return errors.find((error) => !isAway(error)) ?? errors[0];
+  }
+
+  /** Addresses of which the receipt says nothing: they refused, or their servers have another store. */
+  get unvouched(): string[] {
+    const epoch = this.outcomes.find(({ outcome }) => outcome === 'committed')?.version?.epoch;
+    const isVouched = ({ outcome, version, error }: AddressOutcome): boolean =>
+      error ? isAway(error) : outcome === 'pending' || version?.epoch === epoch;
+    return this.outcomes.filter((each) => !isVouched(each)).map(({ address }) => address);
   }
 
   get #took(): AddressOutcome[] {
@@ -154,6 +164,11 @@ export class Stop {
     this.#reached = reached;
     this.#events.reached(this, reached);
   }
+}
+
+/** Nothing answers there. Who follows it goes elsewhere, or is safe when its lease has ended. */
+function isAway({ code }: PolicyStoreError): boolean {
+  return code === 'UNAVAILABLE' || code === 'DEADLINE_EXCEEDED';
 }
 
 export function outcomeJson({ address, outcome, version, ms, error }: AddressOutcome) {

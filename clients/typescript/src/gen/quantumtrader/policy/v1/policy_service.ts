@@ -293,7 +293,8 @@ export interface OverrideRequest {
   name: string;
   /**
    * limits is what it imposes. Absent means the circuit breaker's: REDUCE_ONLY, DEFENSIVE, 3 positions, all
-   * strategies blocked. Present, it must limit something; names to block that nobody uses are kept.
+   * strategies blocked, and whatever is stricter in force under the name: a stop is not refused over limits.
+   * Present, it must limit something; names to block that nobody uses are kept.
    */
   limits:
     | Limits
