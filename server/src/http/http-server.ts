@@ -21,6 +21,7 @@ import type { HttpContext } from './http-context.js';
 import { errorAnswer } from './http-error.js';
 import { createHttpIdentifier } from './http-identity.js';
 import { createOriginGuard } from './origin-guard.js';
+import { headersOfRefusal } from './refusals.js';
 import { requestIdOf } from './request-headers.js';
 
 /** Time for requests under way when the server stops. */
@@ -129,11 +130,9 @@ function refuse(
   others.failed(error, String(status), 0);
   outgoing
     .writeHead(status, {
+      ...headersOfRefusal(requestIdOf(incoming)),
       ...headers,
       'Content-Length': Buffer.byteLength(body),
-      'Cache-Control': 'no-store',
-      'X-Policy-Valid-For-Ms': '0',
-      'X-Request-Id': requestIdOf(incoming),
       Connection: 'close',
     })
     .end(body);
