@@ -92,8 +92,8 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     config.http &&
     (await createHttpServer(
       {
-        ...config,
         engine: served,
+        namespaces: config.namespaces,
         access,
         guardrails,
         authenticator,

@@ -73,6 +73,23 @@ describe('the HTTP port', () => {
     expect((await events.next())?.event).to.equal('error');
   });
 
+  it('cuts a connection off on which what is no request follows a stream, and writes nothing into the stream', async () => {
+    const server = keep(await startServer(), (it) => it.close());
+    const [host = '', port = ''] = server.httpAddress.split(':');
+    const socket = connect({ host, port: Number(port) });
+    socket.setEncoding('utf8').on('error', () => undefined);
+    let text = '';
+    socket.on('data', (chunk: string) => {
+      text += chunk;
+      if (text.includes('event: policy')) socket.write('no request\r\n\r\n');
+    });
+    socket.write('GET /api/policy/watch HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await once(socket, 'close');
+    expect(text)
+      .to.match(/^HTTP\/1\.1 200 /)
+      .and.to.not.include('HTTP/1.1 400');
+  });
+
   it('notes in the log what failed, by method and path, with its caller and the id of the request', async () => {
     const server = keep(await startServer(), (it) => it.close());
     const headers = { 'x-policy-client': 'desk', 'x-request-id': 'r-1' };

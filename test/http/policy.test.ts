@@ -345,7 +345,15 @@ describe('REST', () => {
       const { json } = await call('GET', '/history?page_size=3');
       const { next_page_token: token } = json as { next_page_token: string };
       expect(await versions(`page_size=3&page_token=${encodeURIComponent(token)}`)).to.deep.equal([4, 3, 2]);
-      for (const query of ['kinds=FOO', 'fields=foo', 'from=yesterday', 'page_size=x', 'page_size=501']) {
+      const odd = [
+        'kinds=FOO',
+        'fields=foo',
+        'from=yesterday',
+        'from=2026-02-31',
+        'page_size=x',
+        'page_size=501',
+      ];
+      for (const query of odd) {
         expect((await call('GET', `/history?${query}`)).status, query).to.equal(422);
       }
     });

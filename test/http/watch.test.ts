@@ -128,6 +128,13 @@ describe('a watch by server-sent events', () => {
     }
   });
 
+  it('is nothing that could be asked for without its body, or posted', async () => {
+    for (const method of ['HEAD', 'POST']) {
+      const { status, headers } = await http(server, method, '/api/policy/watch');
+      expect([status, headers['allow']], method).to.deep.equal([405, 'GET']);
+    }
+  });
+
   it('brings only what concerns the fields that were asked for, and every stop', async () => {
     const events = await open('?fields=max_positions,risk_mode');
     expect((await news(events)).data['policy']).to.deep.equal({ risk_mode: 'NORMAL', max_positions: 5 });

@@ -52,6 +52,12 @@ describe('the metrics of a server', () => {
     expect(shown.value('policy_call_duration_seconds_sum', durations)).to.be.within(0, 3);
   });
 
+  it('count no read where a Get is refused', async () => {
+    const server = await start();
+    await failure(ask(server.client, get, GetRequest.create({ view: 9 }), { 'x-policy-client': 'executor' }));
+    expect((await scrape(server)).labelValues('policy_reads_total', 'component')).to.deep.equal([]);
+  });
+
   it('count requests over HTTP by operation and status, whatever their paths say', async () => {
     const server = await start();
     const request = async (path: string, init: RequestInit = {}): Promise<void> => {

@@ -84,10 +84,10 @@ function getHandler({ engine, meter }: ServiceContext, ends: CallEnds): PolicySe
     const answer = (identity: Identity): void => {
       const request = readable(call.request);
       const namespace = namespaceOf(engine, request, identity);
-      meter.read(namespace.name, identity.name);
       const reply = isUnconditional(request)
         ? namespace.current(request.view)
         : namespace.get(checkGet(request));
+      meter.read(namespace.name, identity.name);
       if (reply instanceof Promise) void ends.answer(call, callback, reply);
       else {
         callback(null, reply);

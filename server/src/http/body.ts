@@ -45,6 +45,7 @@ function checkType(incoming: IncomingMessage): void {
 function readBody(incoming: IncomingMessage, bodyMs: number): Promise<Buffer> {
   const { headers } = incoming;
   if (Number(headers['content-length'] ?? 0) > MAX_BODY_BYTES) return Promise.reject(tooLarge());
+  if (incoming.destroyed) return Promise.reject(brokenOff());
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -69,7 +70,7 @@ function readBody(incoming: IncomingMessage, bodyMs: number): Promise<Buffer> {
       });
     };
     const broken = (): void => {
-      fail(new PolicyError('MALFORMED_REQUEST', 'the body broke off'));
+      fail(brokenOff());
     };
     const timer = setTimeout(() => {
       fail(
@@ -78,6 +79,10 @@ function readBody(incoming: IncomingMessage, bodyMs: number): Promise<Buffer> {
     }, bodyMs);
     incoming.on('data', take).on('end', end).on('close', broken).on('error', broken);
   });
+}
+
+function brokenOff(): PolicyError {
+  return new PolicyError('MALFORMED_REQUEST', 'the body broke off');
 }
 
 function tooLarge(): PolicyError {

@@ -84,6 +84,7 @@ export class ServedCall implements HttpCall {
   }
 
   get signal(): AbortSignal {
+    if (this.outgoing.destroyed) return AbortSignal.abort(ABANDONED);
     const abandoned = new AbortController();
     this.outgoing.once('close', () => {
       if (!this.outgoing.writableFinished) abandoned.abort(ABANDONED);

@@ -21,10 +21,17 @@ import type { HttpContext } from './http-context.js';
 import { errorAnswer } from './http-error.js';
 import { createHttpIdentifier } from './http-identity.js';
 import { createOriginGuard } from './origin-guard.js';
+import { headersOfRefusal } from './refusals.js';
 import { requestIdOf } from './request-headers.js';
 
 /** Time for requests under way when the server stops. */
 const DRAIN_MS = 1000;
+
+/**
+ * A connection on which nothing moves for so long is cut off, such as one that does not read its answer. Longer than
+ * anything is silent of itself: the heartbeats of a stream, and a wait for the fleet, take at most 60 s.
+ */
+const SILENCE_MS = 120_000;
 
 export const SERVER_OPTIONS: ServerOptions = {
   // Who is slow with the head of a request, or keeps on sending, is cut off.
@@ -70,7 +77,11 @@ export async function createHttpServer(
       refusal(new PolicyError('MALFORMED_REQUEST', 'the request cannot be read', { cause: error })),
   });
   const server = certificates === undefined ? createServer(SERVER_OPTIONS) : secureServer(certificates);
+  server.timeout = SILENCE_MS;
+  /** The newest answer of each connection. */
+  const answers = new WeakMap<Duplex, ServerResponse>();
   server.on('request', (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    answers.set(incoming.socket, outgoing);
     try {
       guard(incoming);
     } catch (error) {
@@ -80,7 +91,10 @@ export async function createHttpServer(
     void listener(incoming, outgoing);
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
-    answerBroken(error, socket);
+    const answer = answers.get(socket);
+    // In the midst of an answer, such as a stream of events, the text of another would be taken for a part of it.
+    if (answer?.headersSent === true && !answer.writableFinished) socket.destroy();
+    else answerBroken(error, socket);
   });
   const port = await listen(server, address);
   return {
@@ -129,11 +143,9 @@ function refuse(
   others.failed(error, String(status), 0);
   outgoing
     .writeHead(status, {
+      ...headersOfRefusal(requestIdOf(incoming)),
       ...headers,
       'Content-Length': Buffer.byteLength(body),
-      'Cache-Control': 'no-store',
-      'X-Policy-Valid-For-Ms': '0',
-      'X-Request-Id': requestIdOf(incoming),
       Connection: 'close',
     })
     .end(body);

@@ -38,9 +38,10 @@ async function read(namespace: Namespace, before: Known | undefined): Promise<Kn
   const found: Partial<Authors> = {};
   let newest: Version | undefined;
   let pageToken = '';
+  const pageSize = before === undefined ? PAGE : Math.min(PAGE, changesSince(before.version, namespace) + 1);
   const isDone = (): boolean => FIELDS.every((field) => found[field] !== undefined);
   do {
-    const page = await namespace.changes({ ...EVERYTHING, pageToken });
+    const page = await namespace.changes({ ...EVERYTHING, pageSize, pageToken });
     for (const { change, fields } of page.entries) {
       if (change?.version === undefined) continue;
       newest ??= change.version;
@@ -52,7 +53,7 @@ async function read(namespace: Namespace, before: Known | undefined): Promise<Kn
   return merge(newest ?? namespace.state.version, found);
 }
 
-const EVERYTHING = { pageSize: PAGE, actor: '', fields: [], kinds: [], from: undefined, to: undefined };
+const EVERYTHING = { actor: '', fields: [], kinds: [], from: undefined, to: undefined };
 
 function merge(version: Version, found: Partial<Authors>, before?: Known): Known {
   const authors = Object.fromEntries(
@@ -69,6 +70,10 @@ function authorOf(change: NonNullable<HistoryEntry['change']>): JsonObject {
     actor: change.actor,
     reason: change.reason,
   };
+}
+
+function changesSince({ epoch, revision }: Version, { state: { version } }: Namespace): number {
+  return version.epoch === epoch ? version.revision - revision : PAGE;
 }
 
 function isSame(a: Version, b: Version): boolean {

@@ -37,9 +37,15 @@ export function durationMs(duration: Duration | undefined): number | null {
 
 /** A time as people write it; undefined: it is none. To the microsecond; what is finer is cut off. */
 export function timeFromText(text: string): Timestamp | undefined {
-  const [, second, digits = '', zone] =
-    /^(\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?)(?:\.(\d{1,9}))?(Z|[+-]\d\d:?\d\d)?$/i.exec(text) ?? [];
-  if (second === undefined) return undefined;
-  const millis = Date.parse(`${second.replace(' ', 'T')}${zone?.toUpperCase() ?? 'Z'}`);
+  const [, day, time = '', digits = '', zone] =
+    /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?))?(?:\.(\d{1,9}))?(Z|[+-]\d\d:?\d\d)?$/i.exec(text) ?? [];
+  if (day === undefined || !isDay(day)) return undefined;
+  const millis = Date.parse(`${day}${time && `T${time}`}${zone?.toUpperCase() ?? 'Z'}`);
   return Number.isNaN(millis) ? undefined : { seconds: millis / 1000, nanos: Number(digits.padEnd(9, '0')) };
+}
+
+/** The language takes the 31st of February for a day in March. */
+function isDay(text: string): boolean {
+  const millis = Date.parse(text);
+  return !Number.isNaN(millis) && new Date(millis).toISOString().startsWith(text);
 }

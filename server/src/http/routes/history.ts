@@ -2,6 +2,7 @@ import {
   ChangeKind,
   GetRevisionRequest,
   ListChangesRequest,
+  RollbackRequest,
   type Timestamp,
 } from '@policystore/client/proto';
 
@@ -10,7 +11,6 @@ import type { Violation } from '../../domain/violation.js';
 import { invalid } from '../../errors.js';
 import { checkGetRevision, checkListChanges } from '../../requests/history-checks.js';
 import { checkRollback } from '../../requests/request-checks.js';
-import { RollbackRequest } from '@policystore/client/proto';
 import { type Answer, askNames, askNumber, type HttpCall } from '../http-call.js';
 import { misplaced } from '../http-error.js';
 import { lastAuthors } from '../last-authors.js';
