@@ -16,8 +16,25 @@ export function readTime(text) {
   return new Date(/[zZ]|[+-]\d\d:\d\d$/.test(text) ? text : `${text}Z`);
 }
 
+const FULL = new Intl.DateTimeFormat(undefined, {
+  year: 'numeric',
+  month: 'short',
+  day: 'numeric',
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  hourCycle: 'h23',
+  timeZoneName: 'short',
+});
+
+/** In the browser's zone, which is named with it. */
 export function fullTime(at) {
-  return `${readTime(at).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' })}`;
+  return FULL.format(readTime(at));
+}
+
+/** The browser's zone, such as CET. */
+export function zoneText() {
+  return FULL.formatToParts(new Date()).find(({ type }) => type === 'timeZoneName').value;
 }
 
 /** Milliseconds for people. */
