@@ -72,6 +72,20 @@ describe('when the connection goes, the console', () => {
     expect(await page.getByText('Not to be believed.').count()).to.equal(0);
   });
 
+  it('lets the lease end while the machine sleeps, though the clock of the page stands still then', async () => {
+    const page = await open('overview');
+
+    await page.evaluate(
+      `import('/console/state/lease.js').then(({ leaseOver }) => new Promise((resolve) => {
+        leaseOver.subscribe((isOver) => isOver && resolve());
+        const wall = Date.now;
+        Date.now = () => wall() + 3_600_000;
+      }))`,
+    );
+
+    await page.getByText('Not to be believed.').waitFor({ state: 'detached' });
+  });
+
   it('resumes behind what it holds', async () => {
     const page = await open('overview');
     const asked = page.waitForRequest((request) => request.url().includes('/watch'));

@@ -213,6 +213,28 @@ describe('in the console an operator', () => {
     await world.request('DELETE', '/overrides/calm', undefined, { 'X-Policy-Reason': 'over' });
   });
 
+  it('never resets what somebody else has changed unseen', async () => {
+    const page = await pages.open(world.url('policy'));
+    await page.getByRole('button', { name: 'Presets and reset…' }).click();
+    await dialog(page).getByRole('row').filter({ hasText: 'momentum' }).waitFor();
+    let isFirst = true;
+    await page.route('**/api/policy?*view=base*', async (route) => {
+      // Between what was seen and the write.
+      if (isFirst) await world.patch({ max_positions: 17 }, 'at the same moment');
+      isFirst = false;
+      await route.continue();
+    });
+
+    await dialog(page).getByRole('button', { name: 'Reset' }).click();
+
+    await dialog(page).getByRole('alert').filter({ hasText: 'Somebody else has changed this' }).waitFor();
+    await dialog(page)
+      .getByRole('row')
+      .filter({ hasText: /Positions.*17/s })
+      .waitFor();
+    expect((await world.policy())['max_positions']).to.equal(17);
+  });
+
   it('resets to a preset after seeing what that takes away', async () => {
     const page = await pages.open(world.url('policy'));
 

@@ -132,4 +132,24 @@ describe('ten thousand rankings in the console', () => {
     ]);
     expect(Object.keys(rankings)).to.have.lengthOf(COUNT);
   });
+
+  it('may be called what every object of JavaScript has', async () => {
+    await world.patch({ opp_rankings: { SYM00001: null, SYM00002: null, toString: 1 } });
+    const page = await open();
+
+    await page.getByRole('row').first().filter({ hasText: 'toString' }).waitFor();
+    await page.getByLabel('Symbol to rank').fill('valueOf');
+    await page.getByLabel('Its score, 0 to 1').fill('0.5');
+    await page.getByRole('button', { name: 'Add', exact: true }).click();
+
+    await page.getByRole('button', { name: 'Review…' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog
+      .getByRole('row')
+      .filter({ hasText: /valueOf.*–.*0.5/s })
+      .waitFor();
+    await dialog.getByRole('button', { name: /^Save/ }).click();
+    await dialog.waitFor({ state: 'detached' });
+    expect((await world.policy())['opp_rankings']).to.include({ toString: 1, valueOf: 0.5 });
+  });
 });

@@ -83,6 +83,84 @@ describe('with the console an operator', () => {
     expect(await overrides()).to.deep.equal([]);
   });
 
+  it('stops again for the same reason after somebody else has restored', async () => {
+    const page = await pages.open(world.url());
+    const stop = async (): Promise<void> => {
+      await page.getByRole('button', { name: 'Stop…' }).click();
+      await dialog(page).getByLabel('Reason').fill('drawdown');
+      await dialog(page).getByRole('button', { name: 'Arm' }).click();
+      await dialog(page).getByRole('button', { name: 'Stop opening now' }).click();
+      await dialog(page).getByRole('heading', { name: 'Stopped' }).waitFor();
+      await page.keyboard.press('Escape');
+    };
+    await stop();
+    await page.getByTestId('trading-state').filter({ hasText: 'REDUCE ONLY' }).waitFor();
+    await world.request('DELETE', '/overrides/circuit-breaker', undefined, { 'X-Policy-Reason': 'over' });
+    await page.getByTestId('trading-state').filter({ hasText: 'ACTIVE' }).waitFor();
+
+    await stop();
+
+    expect((await overrides()).map(({ name }) => name)).to.deep.equal(['circuit-breaker']);
+  });
+
+  it('is told when no answer to a stop comes, may not close that, and stops by trying again', async () => {
+    const page = await pages.open(world.url());
+    // Never answered.
+    await page.route('**/api/policy/overrides?*', () => undefined);
+    await page.getByRole('button', { name: 'Stop…' }).click();
+    await dialog(page).getByLabel('Reason').fill('silence');
+    await dialog(page).getByRole('button', { name: 'Arm' }).click();
+    await dialog(page).getByRole('button', { name: 'Stop opening now' }).click();
+    await dialog(page).getByRole('button', { name: 'Stopping …' }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Escape');
+
+    await dialog(page).getByRole('alert').filter({ hasText: 'No answer came in time.' }).waitFor();
+    await dialog(page).getByText('Trading may not have stopped.').waitFor();
+    await page.unroute('**/api/policy/overrides?*');
+    await dialog(page).getByRole('button', { name: 'Stop opening now' }).click();
+
+    await dialog(page).getByRole('heading', { name: 'Stopped' }).waitFor();
+    expect(await overrides()).to.have.length(1);
+  });
+
+  it('stops what the title says, though a switch to another namespace is answered meanwhile', async () => {
+    const page = await pages.open(world.url());
+    let answer: (() => void) | undefined;
+    await page.route(`**/api/policy/access?namespace=${world.namespace}-paper`, (route) => {
+      answer = () => void route.continue();
+    });
+    const namespaces = page.getByLabel('Namespace');
+    await namespaces.selectOption(`${world.namespace}-paper`);
+    expect(await namespaces.inputValue()).to.equal(world.namespace);
+    await page.getByRole('button', { name: 'Stop…' }).click();
+    await dialog(page).getByLabel('Reason').fill('this one');
+    await dialog(page).getByRole('button', { name: 'Arm' }).click();
+    answer?.();
+    await until(async () => (await page.title()).includes('-paper'));
+
+    await dialog(page).getByRole('button', { name: 'Stop opening now' }).click();
+
+    await dialog(page).getByRole('heading', { name: 'Stopped' }).waitFor();
+    expect(await overrides()).to.have.length(1);
+  });
+
+  it('restores only after seeing what is then in force', async () => {
+    await world.request('POST', '/overrides', {
+      limits: { max_positions: 2 },
+      name: 'lunch',
+      reason: 'lunch',
+    });
+    const page = await pages.open(world.url('stops'), { expected: /net::ERR/ });
+    await page.getByText('at most 2 positions').waitFor();
+    await page.route('**/api/policy?*view=base*', (route) => route.abort());
+    await page.reload();
+
+    await page.getByRole('button', { name: /Restore….*lunch/ }).click();
+    await dialog(page).getByText('What would be in force then is not known now').waitFor();
+    expect(await dialog(page).getByRole('button', { name: 'Restore' }).isDisabled()).to.equal(true);
+  });
+
   it('halts, and restores after seeing what is then in force', async () => {
     const page = await pages.open(world.url('stops'));
     await page.getByRole('button', { name: 'Stop trading…' }).click();

@@ -1,8 +1,11 @@
 import { createObservable } from '../state/observable.js';
+import { elapsed } from './elapsed.js';
 import { noAnswer, problemOf } from './problem.js';
 
 const TOKEN_KEY = 'policystore.token';
 const CALLER_KEY = 'policystore.caller';
+/** No call waits longer for its whole answer, in ms. */
+const LONGEST_MS = 20_000;
 
 /** What every call brings: the token where there is one, the caller's name, the namespace. */
 export const credentials = createObservable({
@@ -34,7 +37,7 @@ export function rememberCaller(caller) {
  *   signal?: AbortSignal }} [options]
  */
 export async function send(method, path, options = {}) {
-  const sentAt = performance.now();
+  const sentAt = elapsed();
   const response = await open(method, path, options);
   const validForMs = Number(response.headers.get('X-Policy-Valid-For-Ms') ?? NaN);
   return {
@@ -43,16 +46,21 @@ export async function send(method, path, options = {}) {
     /** The version, "epoch:revision". */
     version: (response.headers.get('ETag') ?? '').replace(/^W\//, '').replaceAll('"', ''),
     masked: (response.headers.get('X-Policy-Masked-Fields') ?? '').split(',').filter(Boolean),
-    /** Until when the answer may be believed, by performance.now(): counted from when the request was sent. */
+    /** Until when the answer may be believed, by elapsed(): counted from when the request was sent. */
     believedUntil: Number.isFinite(validForMs) ? sentAt + validForMs : undefined,
     /** How long that was when the server said so, in ms. */
     validForMs: Number.isFinite(validForMs) ? validForMs : undefined,
   };
 }
 
-/** As `send`, with the JSON of the answer as `data`. */
+/** As `send`, with the JSON of the answer as `data`, which has to be there in time. */
 export async function call(method, path, options = {}) {
-  const sent = await send(method, path, options);
+  const { signal } = options;
+  const limit = AbortSignal.timeout(LONGEST_MS);
+  const sent = await send(method, path, {
+    ...options,
+    signal: signal ? AbortSignal.any([signal, limit]) : limit,
+  });
   const data =
     sent.status === 304 || sent.status === 204
       ? undefined

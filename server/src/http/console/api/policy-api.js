@@ -1,6 +1,6 @@
 import { call, headerText, send } from './http.js';
 
-/** @typedef {{ version?: string, reason?: string, validateOnly?: boolean, id?: string }} WriteOptions */
+/** @typedef {{ version?: string, reason?: string, validateOnly?: boolean, id?: string, signal?: AbortSignal }} WriteOptions */
 
 /** What the server offers, each call by its name. Every one takes the namespace first. */
 export const api = {
@@ -42,10 +42,11 @@ function ifNoneMatch(version) {
   return version === undefined || version === '' ? {} : { 'If-None-Match': `"${version}"` };
 }
 
-function write(method, path, namespace, body, { version, reason, validateOnly, id } = {}) {
+function write(method, path, namespace, body, { version, reason, validateOnly, id, signal } = {}) {
   return call(method, path, {
     query: { namespace, validate_only: validateOnly ? 'true' : undefined },
     body,
+    signal,
     headers: {
       ...(version === undefined || version === '' ? {} : { 'If-Match': `"${version}"` }),
       ...(reason ? { 'X-Policy-Reason': headerText(reason) } : {}),

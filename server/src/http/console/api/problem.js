@@ -52,5 +52,8 @@ function inWords({ field, message }) {
 /** Why no answer came. */
 export function noAnswer(error) {
   if (error instanceof Problem || error?.name === 'AbortError') return error;
+  if (error?.name === 'TimeoutError') {
+    return new Problem('No answer came in time. What was asked for may have happened, or not.');
+  }
   return new Problem('The server does not answer. Is it running, and is the network there?');
 }

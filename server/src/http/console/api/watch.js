@@ -1,3 +1,4 @@
+import { elapsed } from './elapsed.js';
 import { readEvents } from './event-stream.js';
 import { send } from './http.js';
 import { noAnswer, Problem } from './problem.js';
@@ -108,7 +109,7 @@ async function readOnce({ namespace, instance, heldVersion, onEvent, onState }, 
   document.addEventListener('visibilitychange', look);
   let silence = setTimeout(stop, SILENCE_MS);
   const held = heldVersion();
-  const sentAt = performance.now();
+  const sentAt = elapsed();
   try {
     const { response } = await send('GET', '/watch', {
       query: {

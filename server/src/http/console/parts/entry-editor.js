@@ -1,6 +1,7 @@
 import { draftOf, removeEntry, typeEntry, undoEntry } from '../state/drafts.js';
 import { labelOf } from '../state/fields.js';
 import { useObservable } from '../state/observable.js';
+import { entryOf } from '../state/patch.js';
 import { mayChange, session } from '../state/session.js';
 import { useTyped } from '../state/typed.js';
 import { html } from '../vendor/preact.js';
@@ -38,7 +39,7 @@ export function EntryEditor(props) {
             autocomplete="off"
             spellcheck="false"
             aria-label=${`${labelOf(field)}: ${name}`}
-            value=${put[name] ?? base[field][name] ?? ''}
+            value=${entryOf(put, name) ?? entryOf(base[field], name)}
             disabled=${!may || isGoing}
             onInput=${(event) => typeEntry(namespace, field, name, event.target.value, base)}
           />

@@ -5,6 +5,19 @@ const HEIGHT = 92;
 const TIMES_HEIGHT = 46;
 const AXIS_WIDTH = 96;
 const NARROW_AXIS_WIDTH = 90;
+const DAY = '\n{D} {MMM}';
+/**
+ * How times are written, by the distance between two of them in seconds: the text, and what stands below it where another
+ * year or day begins.
+ */
+const TIMES = [
+  [365 * 86_400, '{YYYY}', null, null, null, null, null, null, 1],
+  [28 * 86_400, '{MMM}', '\n{YYYY}', null, null, null, null, null, 1],
+  [86_400, '{D} {MMM}', '\n{YYYY}', null, null, null, null, null, 1],
+  [60, '{HH}:{mm}', `${DAY} {YYYY}`, null, DAY, null, null, null, 1],
+  [1, '{HH}:{mm}:{ss}', `${DAY} {YYYY}`, null, DAY, null, null, null, 1],
+];
+
 /** All plots of a page move their cursors together. */
 const together = uPlot.sync('course');
 
@@ -71,7 +84,14 @@ function optionsFor(props, element) {
       y: levels ? { range: [-0.3, levels.length - 0.7] } : { range: roomAround },
     },
     axes: [
-      { show: hasTimes, stroke: ink('muted'), grid, ticks: { show: false }, size: TIMES_HEIGHT },
+      {
+        show: hasTimes,
+        values: TIMES,
+        stroke: ink('muted'),
+        grid,
+        ticks: { show: false },
+        size: TIMES_HEIGHT,
+      },
       {
         stroke: ink('muted'),
         grid,

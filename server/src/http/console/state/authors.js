@@ -7,6 +7,8 @@ import { session } from './session.js';
 export const authors = createObservable({ namespace: '', fields: {} });
 
 session.subscribe(({ phase, namespace, rights }) => {
+  // Who comes next may not be allowed to know it.
+  if (phase === 'signed-out') authors.set({ namespace: '', fields: {} });
   if (phase !== 'ready' || authors.get().namespace === namespace) return;
   authors.set({ namespace, fields: {} });
   if (rights.history) void load(namespace);

@@ -1,5 +1,5 @@
 import { FIELDS, LIMITS, strictness } from './fields.js';
-import { isObject, LISTS, MAPS, sameJson } from './patch.js';
+import { entryOf, isObject, LISTS, MAPS, sameJson } from './patch.js';
 
 /**
  * @typedef {object} Difference
@@ -49,15 +49,15 @@ function listDifferences(field, before, after) {
 function entryDifferences(field, before, after) {
   const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])];
   return keys
-    .filter((key) => !sameJson(before[key], after[key]))
-    .map((key) => ({ field, key, before: before[key], after: after[key], direction: '' }));
+    .map((key) => ({ field, key, before: entryOf(before, key), after: entryOf(after, key), direction: '' }))
+    .filter((one) => !sameJson(one.before, one.after));
 }
 
 function leafDifferences(field, before, after, path = '') {
   const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])];
   return keys.flatMap((key) => {
     const at = path === '' ? key : `${path}.${key}`;
-    const [was, is] = [before[key], after[key]];
+    const [was, is] = [entryOf(before, key), entryOf(after, key)];
     if (sameJson(was, is)) return [];
     if (isObject(was) && isObject(is)) return leafDifferences(field, was, is, at);
     return [{ field, key: at, before: was, after: is, direction: '' }];

@@ -1,4 +1,4 @@
-import { MAPS, mergeDiff, mergePatch, STRUCTS } from './patch.js';
+import { entryOf, MAPS, mergeDiff, mergePatch, STRUCTS } from './patch.js';
 import { forgetTyped, keepTyped, typed } from './typed.js';
 
 /**
@@ -79,7 +79,7 @@ function editEntries(namespace, field, key, base, edit) {
     began: base === undefined ? omit(began, key) : began,
   };
   if (base !== undefined && !Object.hasOwn(began, key)) {
-    without.began = { ...began, [key]: base[field][key] ?? null };
+    without.began = { ...began, [key]: entryOf(base[field], key) ?? null };
   }
   const draft = edit(without);
   const isEmpty = Object.keys(draft.put).length === 0 && draft.remove.length === 0;
@@ -95,7 +95,9 @@ function omit(object, key) {
 export function acceptTheirs(namespace, field, base) {
   const draft = draftOf(namespace, field);
   if (MAPS.includes(field)) {
-    const began = Object.fromEntries(Object.keys(draft.began).map((key) => [key, base[field][key] ?? null]));
+    const began = Object.fromEntries(
+      Object.keys(draft.began).map((key) => [key, entryOf(base[field], key) ?? null]),
+    );
     keepDraft(namespace, field, { ...draft, began });
   } else if (STRUCTS.includes(field)) {
     const merged = mergePatch(base[field], mergeDiff(draft.began.value, JSON.parse(draft.raw)));

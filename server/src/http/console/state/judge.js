@@ -1,6 +1,6 @@
 import { draftOf } from './drafts.js';
 import { FIELDS, labelOf, strictness } from './fields.js';
-import { isObject, LISTS, MAPS, mergeDiff, mergePatch, sameJson, STRUCTS } from './patch.js';
+import { entryOf, isObject, LISTS, MAPS, mergeDiff, mergePatch, sameJson, STRUCTS } from './patch.js';
 import { mayWrite } from './session.js';
 import { check, checkBounds, checkStructSize } from './validate.js';
 
@@ -85,11 +85,11 @@ function judgeMap(field, { put, remove, began }, base) {
   for (const [key, raw] of Object.entries(put)) {
     const value = field === 'opp_rankings' ? numberOf(raw) : raw;
     if (value === undefined) errors.push(`${key} must be a number between 0 and 1, got "${raw}"`);
-    else if (!sameJson(value, base[field][key])) patch[key] = value;
+    else if (!sameJson(value, entryOf(base[field], key))) patch[key] = value;
   }
   if (Object.keys(patch).length === 0 && errors.length === 0) return unchanged(base[field]);
   const conflicts = Object.entries(patch).flatMap(([key, value]) =>
-    conflictOf(key, began[key] ?? undefined, base[field][key], value ?? undefined),
+    conflictOf(key, entryOf(began, key) ?? undefined, entryOf(base[field], key), value ?? undefined),
   );
   return { changed: true, value: mergePatch(base[field], patch), patch, errors, conflicts };
 }
@@ -108,7 +108,7 @@ function judgeStruct(field, { raw, began }, base) {
   const value = mergePatch(base[field], patch);
   if (sameJson(value, base[field])) return unchanged(value);
   const conflicts = Object.keys(patch).flatMap((key) =>
-    conflictOf(key, began.value[key], base[field][key], wanted[key]),
+    conflictOf(key, entryOf(began.value, key), entryOf(base[field], key), entryOf(wanted, key)),
   );
   return { changed: true, value, patch, errors: checkStructSize(value), conflicts };
 }

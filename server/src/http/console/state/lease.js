@@ -1,3 +1,4 @@
+import { elapsed } from '../api/elapsed.js';
 import { api } from '../api/policy-api.js';
 import { createObservable } from './observable.js';
 import { includes } from './version.js';
@@ -10,7 +11,7 @@ const LONGEST_QUESTION_MS = 3000;
 const SHORTEST_PAUSE_MS = 500;
 
 /**
- * Until when what is held may be believed, by performance.now(). Only a question that this tab asked renews it; what
+ * Until when what is held may be believed, by elapsed(). Only a question that this tab asked renews it; what
  * merely arrives may have waited in a buffer.
  */
 export const lease = createObservable({ until: undefined, leftMs: 0, lengthMs: USUAL_LEASE_MS });
@@ -31,8 +32,7 @@ export function dropLease() {
 export function takeLease({ version, until, lengthMs }, held) {
   if (until === undefined || lengthMs <= 0) return;
   if (includes(held, version)) extend(until, lengthMs);
-  else
-    ahead = [...ahead.filter((one) => one.until > performance.now()), { version, until, lengthMs }].slice(-8);
+  else ahead = [...ahead.filter((one) => one.until > elapsed()), { version, until, lengthMs }].slice(-8);
 }
 
 /** The stream has brought another version. */
@@ -50,7 +50,7 @@ function extend(until, lengthMs) {
 
 function tick() {
   const { until, leftMs } = lease.get();
-  const left = until === undefined ? 0 : Math.max(0, until - performance.now());
+  const left = until === undefined ? 0 : Math.max(0, until - elapsed());
   if (left !== leftMs) lease.merge({ leftMs: left });
   leaseOver.set(left === 0);
 }

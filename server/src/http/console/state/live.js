@@ -5,7 +5,7 @@ import { dropLease, holdVersion, keepLease, takeLease } from './lease.js';
 import { tell } from './news.js';
 import { createObservable } from './observable.js';
 import { applyPatch } from './patch.js';
-import { revisionOf } from './version.js';
+import { includes, revisionOf } from './version.js';
 
 /** How long the base may lag behind while many changes come. */
 const BASE_PAUSE_MS = 400;
@@ -31,7 +31,7 @@ const NOTHING = {
 /** What is in force, as the stream has brought it. */
 export const live = createObservable(NOTHING);
 
-/** Told of every change: version, cause. */
+/** Told of every change: version, and its cause; without one, anything may have changed. */
 export const changes = createObservable({ version: undefined, cause: undefined });
 
 const instance = tabName();
@@ -51,8 +51,10 @@ export function follow(namespace) {
       instance,
       heldVersion: () =>
         live.get().overrides.some(({ pending }) => pending) ? undefined : live.get().version,
-      onState: ({ state, problem, retryAt }) => live.merge({ connection: state, problem, retryAt }),
-      onEvent,
+      // What the stream of another namespace still had on its way is not for this one.
+      onState: ({ state, problem, retryAt }) =>
+        signal.aborted || live.merge({ connection: state, problem, retryAt }),
+      onEvent: (...event) => signal.aborted || onEvent(...event),
     },
     signal,
   );
@@ -87,7 +89,8 @@ function onEvent(event, message, sentAt, first) {
   if (event !== 'policy') return;
   tellOfState(before);
   refreshBase();
-  changes.set({ version, cause: message.cause ?? undefined });
+  // A snapshot tells only the last of what may be many changes.
+  changes.set({ version, cause: message.patch ? (message.cause ?? undefined) : undefined });
 }
 
 /** A patch has what was written; when that was, only its cause tells. */
@@ -99,7 +102,7 @@ function patched(held, { patch, cause }) {
 function tellOfState({ tradingState: before, version }) {
   const { tradingState } = live.get();
   if (version === undefined || before === tradingState) return;
-  tell(`Trading state is now ${tradingState}`, tradingState === 'ACTIVE' ? 'good' : 'bad');
+  tell(`Trading state is now ${tradingState}`, tradingState === 'ACTIVE' ? 'good' : 'warn');
 }
 
 let basePending = false;
@@ -124,20 +127,24 @@ async function fetchBase() {
   const { namespace, baseVersion } = live.get();
   try {
     const answer = await api.base(namespace, baseVersion);
-    if (live.get().namespace !== namespace || answer.data === undefined) return;
-    live.merge({ base: answer.data.policy, baseVersion: answer.version });
+    if (answer.data !== undefined) takeBase(namespace, answer);
   } catch {
     // The next change, or the next connection, asks again; the header says that the connection is away.
   }
 }
 
 /** The base as the server has it now, for whoever is about to write. */
-export async function freshBase() {
-  const { namespace } = live.get();
+export async function freshBase(namespace) {
   const answer = await api.base(namespace);
-  if (live.get().namespace === namespace)
-    live.merge({ base: answer.data.policy, baseVersion: answer.version });
+  takeBase(namespace, answer);
   return { base: answer.data.policy, version: answer.version };
+}
+
+/** Answers overtake each other, and the stream overtakes them: an older base never replaces a newer one. */
+function takeBase(namespace, { version, data }) {
+  const held = live.get();
+  if (held.namespace !== namespace || includes(held.baseVersion, version)) return;
+  live.merge({ base: data.policy, baseVersion: version });
 }
 
 function tabName() {

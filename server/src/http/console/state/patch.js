@@ -46,10 +46,16 @@ export function mergeDiff(before, after) {
   const patch = {};
   for (const key of Object.keys(before)) if (!Object.hasOwn(after, key)) patch[key] = null;
   for (const [key, value] of Object.entries(after)) {
-    if (sameJson(before[key], value)) continue;
-    patch[key] = isObject(value) && isObject(before[key]) ? mergeDiff(before[key], value) : value;
+    const was = entryOf(before, key);
+    if (sameJson(was, value)) continue;
+    patch[key] = isObject(value) && isObject(was) ? mergeDiff(was, value) : value;
   }
   return patch;
+}
+
+/** A symbol, a model or a parameter may be called toString: only what is its own counts. */
+export function entryOf(object, key) {
+  return Object.hasOwn(object, key) ? object[key] : undefined;
 }
 
 export function isObject(value) {

@@ -17,7 +17,7 @@ export async function tellReach(namespace, version) {
     const took = durationText(performance.now() - started);
     if (data.applied_everywhere)
       tell(`All ${applied.length} members of the fleet run it, after ${took}`, 'good');
-    else if (left > 0) tell(`${left} of ${applied.length + left} do not run it yet: Fleet tells who`, 'bad');
+    else if (left > 0) tell(`${left} of ${applied.length + left} do not run it yet: Fleet tells who`, 'warn');
   } catch {
     // The change is written all the same; the fleet view says why nothing can be said of it.
   }

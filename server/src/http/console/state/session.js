@@ -41,20 +41,26 @@ async function refreshRights() {
   }
 }
 
+/** Which entry is the newest: the answers of an older one are not waited for any more. */
+let turn = 0;
+
 /** Asks who this is, and follows the namespace. */
 export async function enter(wanted = session.get().namespace) {
+  const own = ++turn;
   // Who is in stays in, whatever becomes of a switch.
   const { phase } = session.get();
   if (phase !== 'ready')
     session.merge({ phase: phase === 'failed' ? 'starting' : phase, problem: undefined });
   try {
     const { data } = await api.access(wanted);
+    if (own !== turn) return;
     const { namespace, namespaces, rights } = data;
     if (!rights.read && namespaces.length > 0) return await enter('');
     const [schema, guardrails] = await Promise.all([
       session.get().schema ?? api.schema().then((answer) => answer.data),
       rights.read ? api.guardrails(namespace).then((answer) => answer.data) : { schema: null },
     ]);
+    if (own !== turn) return;
     sessionStorage.setItem(NAMESPACE_KEY, namespace);
     session.merge({
       phase: 'ready',
@@ -69,7 +75,7 @@ export async function enter(wanted = session.get().namespace) {
     });
     if (live.get().namespace !== namespace || live.get().connection === 'refused') follow(namespace);
   } catch (problem) {
-    if (problem.status === 401) return;
+    if (problem.status === 401 || own !== turn) return;
     if (problem.status === 404 && wanted !== '') return void (await enter(''));
     if (phase === 'ready') tell(problem.message, 'bad');
     else session.merge({ phase: phase === 'signed-out' ? phase : 'failed', problem });
@@ -89,6 +95,7 @@ export async function signIn(token) {
 }
 
 export function signOut() {
+  turn += 1;
   rememberToken('');
   stopFollowing();
   session.merge({ phase: 'signed-out', problem: undefined });

@@ -16,17 +16,25 @@ export function readTime(text) {
   return new Date(/[zZ]|[+-]\d\d:\d\d$/.test(text) ? text : `${text}Z`);
 }
 
-/** With its zone: policyctl and the log speak UTC, a browser the time of where it is. */
+const FULL = new Intl.DateTimeFormat(undefined, {
+  year: 'numeric',
+  month: 'short',
+  day: 'numeric',
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  hourCycle: 'h23',
+  timeZoneName: 'short',
+});
+
+/** In the browser's zone, which is named with it. */
 export function fullTime(at) {
-  return readTime(at).toLocaleString(undefined, {
-    year: 'numeric',
-    month: 'short',
-    day: 'numeric',
-    hour: 'numeric',
-    minute: '2-digit',
-    second: '2-digit',
-    timeZoneName: 'short',
-  });
+  return FULL.format(readTime(at));
+}
+
+/** The browser's zone, such as CET. */
+export function zoneText() {
+  return FULL.formatToParts(new Date()).find(({ type }) => type === 'timeZoneName').value;
 }
 
 /** Milliseconds for people. */

@@ -41,7 +41,7 @@ export function BanDialog({ onClose }) {
       ...(seconds === undefined ? {} : { ttl_seconds: seconds }),
     });
   };
-  return html`<${Dialog} title="Ban a symbol" onClose=${onClose}>
+  return html`<${Dialog} title="Ban a symbol" busy=${busy} onClose=${onClose}>
     <form onSubmit=${submit}>
       <div class="field">
         <label for="ban-symbol">Symbol</label>
@@ -69,7 +69,7 @@ export function BanDialog({ onClose }) {
       />
       <${ProblemText} problem=${problem} />
       <p class="actions">
-        <button type="button" onClick=${onClose}>Cancel</button>
+        <button type="button" disabled=${busy} onClick=${onClose}>Cancel</button>
         <button type="submit" class="danger" disabled=${!isReady || busy}>
           ${symbol === '' ? 'Ban' : `Ban ${symbol}`}
         </button>

@@ -1,4 +1,5 @@
 import { FIELDS, labelOf } from '../state/fields.js';
+import { zoneText } from '../state/times.js';
 import { html } from '../vendor/preact.js';
 
 const KINDS = ['CREATE', 'UPDATE', 'PATCH', 'RESET', 'ROLLBACK', 'OVERRIDE', 'RESTORE', 'EXPIRE', 'RECOVER'];
@@ -38,9 +39,9 @@ export function ChangeFilters({ filter, onChange }) {
       </select>
     </label>
     <label
-      ><span>From</span><input type="datetime-local" value=${filter.from} onInput=${set('from')}
+      ><span>From (${zoneText()})</span><input type="datetime-local" value=${filter.from} onInput=${set('from')}
     /></label>
-    <label><span>To</span><input type="datetime-local" value=${filter.to} onInput=${set('to')} /></label>
+    <label><span>To (${zoneText()})</span><input type="datetime-local" value=${filter.to} onInput=${set('to')} /></label>
     ${isSet && html`<button type="button" class="quiet" onClick=${() => onChange(NO_FILTER)}>Clear</button>`}
   </div>`;
 }

@@ -149,10 +149,13 @@ function useFleet(namespace) {
         const { data } = await api.fleet(namespace, stop.signal);
         setKnown({ answer: data, problem: undefined });
       } catch (problem) {
-        if (stop.signal.aborted) return;
-        setKnown((before) => ({ ...before, problem }));
+        if (!stop.signal.aborted) setKnown((before) => ({ ...before, problem }));
       }
-      timer = setTimeout(ask, EVERY_MS);
+      again();
+    };
+    const again = () => {
+      if (stop.signal.aborted) return;
+      timer = setTimeout(document.visibilityState === 'visible' ? ask : again, EVERY_MS);
     };
     void ask();
     return () => {

@@ -15,6 +15,12 @@ export function Header() {
   const ended = useObservable(leaseOver);
   const [open, setOpen] = useState('');
   const names = namespaces.includes(namespace) ? namespaces : [namespace, ...namespaces];
+  const choose = ({ target }) => {
+    const { value: wanted } = target;
+    // It names what is shown, until the other namespace is there.
+    target.value = namespace;
+    void enter(wanted);
+  };
   return html`<header class="bar">
     <div class="bar-in">
       <span class="brand">
@@ -24,7 +30,7 @@ export function Header() {
       </span>
       <label class="namespace">
         <span class="sr">Namespace</span>
-        <select value=${namespace} onChange=${(event) => enter(event.target.value)}>
+        <select value=${namespace} onChange=${choose}>
           ${names.map((name) => html`<option value=${name} selected=${name === namespace}>${name}</option>`)}
         </select>
       </label>
@@ -42,7 +48,6 @@ export function Header() {
           type="button"
           class="stop"
           onClick=${() => setOpen('trip')}
-         
         >
           Stop…
         </button>`

@@ -96,7 +96,7 @@ export function LimitDialog({ onClose }) {
   const after = isBad
     ? policy
     : tightened(base, [...overrides.filter(({ name }) => name !== form.name.trim()), { limits }]);
-  return html`<${Dialog} title="Limit for a while" onClose=${onClose}>
+  return html`<${Dialog} title="Limit for a while" busy=${busy} onClose=${onClose}>
     <form onSubmit=${submit}>
       ${text('name', 'Name', 'such as lunch-break')}
       <div class="columns">${select('trading_state')} ${select('risk_mode')}</div>
@@ -130,7 +130,7 @@ export function LimitDialog({ onClose }) {
       }
       <${ProblemText} problem=${problem} />
       <p class="actions">
-        <button type="button" onClick=${onClose}>Cancel</button>
+        <button type="button" disabled=${busy} onClick=${onClose}>Cancel</button>
         <button type="submit" class="danger" disabled=${!isReady || busy}>Put in force</button>
       </p>
     </form>

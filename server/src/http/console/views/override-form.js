@@ -1,7 +1,7 @@
 import { api } from '../api/policy-api.js';
 import { tell } from '../state/news.js';
 import { tellReach } from '../state/reach.js';
-import { requestIdFor } from '../state/save.js';
+import { asOneRequest } from '../state/save.js';
 import { useState } from '../vendor/preact.js';
 
 /** Puts an override in force; what is wrong comes back as a problem, and what was typed stays. */
@@ -12,7 +12,7 @@ export function useOverride(namespace, onDone) {
     setBusy(true);
     setProblem(undefined);
     try {
-      const answer = await api.override(namespace, body, { id: requestIdFor([namespace, body]) });
+      const answer = await asOneRequest([namespace, body], (id) => api.override(namespace, body, { id }));
       tell(`${body.name} is in force${answer.status === 202 ? ' here; the store is away' : ''}`, 'good');
       void tellReach(namespace, answer.version);
       onDone();

@@ -4,6 +4,7 @@ import { discardDrafts, draftOf, removeEntry, typeEntry, undoEntry } from '../st
 import { judgeAll } from '../state/judge.js';
 import { live } from '../state/live.js';
 import { useObservable } from '../state/observable.js';
+import { entryOf } from '../state/patch.js';
 import { mayChange, session } from '../state/session.js';
 import { typed, useTyped } from '../state/typed.js';
 import { html, useMemo, useState } from '../vendor/preact.js';
@@ -39,8 +40,8 @@ export function RankingsView() {
     return html`<${Row}
       key=${name}
       name=${name}
-      score=${rankings[name]}
-      raw=${put[name]}
+      score=${entryOf(rankings, name)}
+      raw=${entryOf(put, name)}
       isGoing=${remove.includes(name)}
       may=${may}
       namespace=${namespace}

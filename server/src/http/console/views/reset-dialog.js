@@ -4,11 +4,12 @@ import { DiffList } from '../parts/diff-list.js';
 import { ProblemText } from '../parts/problem-text.js';
 import { ReasonField } from '../parts/reason-field.js';
 import { differences } from '../state/diff.js';
+import { FIELDS, labelOf } from '../state/fields.js';
 import { live } from '../state/live.js';
 import { tell } from '../state/news.js';
 import { useObservable } from '../state/observable.js';
 import { tellReach } from '../state/reach.js';
-import { onFreshBase, requestIdFor } from '../state/save.js';
+import { asOneRequest, onShownBase } from '../state/save.js';
 import { session } from '../state/session.js';
 import { keepTyped, useTyped } from '../state/typed.js';
 import { html, useEffect, useState } from '../vendor/preact.js';
@@ -27,6 +28,9 @@ const PRESETS = [
   },
   { preset: '', label: 'The server’s own defaults', text: 'As this server was set up' },
 ];
+
+/** What has to be as it was shown. Rankings move all the time, and all of them go. */
+const CONFIRMED = FIELDS.filter((field) => field !== 'opp_rankings');
 
 /** Replaces the whole policy, lists and maps too, after showing what that changes. */
 export function ResetDialog({ onClose }) {
@@ -58,8 +62,10 @@ export function ResetDialog({ onClose }) {
     const { preset } = form;
     const reason = form.reason.trim();
     try {
-      const written = await onFreshBase(({ version }) =>
-        api.reset(namespace, preset, { version, reason, id: requestIdFor([namespace, form, version]) }),
+      const written = await onShownBase(namespace, base, CONFIRMED, ({ version }) =>
+        asOneRequest([namespace, form, version], (id) =>
+          api.reset(namespace, preset, { version, reason, id }),
+        ),
       );
       keepTyped(typedName, undefined);
       tell('The policy was reset', 'good');
@@ -71,7 +77,7 @@ export function ResetDialog({ onClose }) {
     }
   }
 
-  return html`<${Dialog} title=${`Reset ${namespace}`} onClose=${onClose}>
+  return html`<${Dialog} title=${`Reset ${namespace}`} busy=${busy} onClose=${onClose}>
     <form onSubmit=${reset}>
       <fieldset class="choices">
         <legend>To</legend>
@@ -93,7 +99,7 @@ export function ResetDialog({ onClose }) {
       ${
         preview?.masked.length > 0 &&
         html`<p class="masked">
-          Overrides hold ${preview.masked.join(', ')}: there, what is in force does not change.
+          Overrides hold ${preview.masked.map(labelOf).join(', ')}: there, what is in force does not change.
         </p>`
       }
       <${ReasonField}
@@ -103,7 +109,7 @@ export function ResetDialog({ onClose }) {
       />
       <${ProblemText} problem=${problem} />
       <p class="actions">
-        <button type="button" onClick=${onClose}>Cancel</button>
+        <button type="button" disabled=${busy} onClick=${onClose}>Cancel</button>
         <button type="submit" class="primary" disabled=${busy || preview === undefined}>Reset</button>
       </p>
     </form>

@@ -10,7 +10,7 @@ import { tell } from '../state/news.js';
 import { useObservable } from '../state/observable.js';
 import { tellReach } from '../state/reach.js';
 import { sameJson } from '../state/patch.js';
-import { onFreshBase, requestIdFor } from '../state/save.js';
+import { asOneRequest, onShownBase } from '../state/save.js';
 import { mayChange, session } from '../state/session.js';
 import { keepTyped, useTyped } from '../state/typed.js';
 import { epochOf, revisionOf } from '../state/version.js';
@@ -37,7 +37,7 @@ export function RollbackDialog({ change, onClose }) {
   );
 
   useEffect(() => {
-    void freshBase().catch(setProblem);
+    void freshBase(namespace).catch(setProblem);
     api.revision(namespace, revision, epoch).then(({ data }) => setThen(data.policy), setProblem);
   }, [change.version]);
 
@@ -62,10 +62,11 @@ export function RollbackDialog({ change, onClose }) {
     setBusy(true);
     setProblem(undefined);
     try {
-      const written = await onFreshBase(({ version }) => {
-        const id = requestIdFor([namespace, revision, fields, reason, version]);
-        return api.rollback(namespace, revision, { fields, epoch }, { version, reason: reason.trim(), id });
-      });
+      const written = await onShownBase(namespace, base, fields, ({ version }) =>
+        asOneRequest([namespace, revision, fields, reason, version], (id) =>
+          api.rollback(namespace, revision, { fields, epoch }, { version, reason: reason.trim(), id }),
+        ),
+      );
       keepTyped(typedName, undefined);
       tell(`Rolled back to revision ${revision}`, 'good');
       void tellReach(namespace, written.version);
@@ -76,7 +77,7 @@ export function RollbackDialog({ change, onClose }) {
     }
   }
 
-  return html`<${Dialog} title=${`Roll back to revision ${revision}`} onClose=${onClose}>
+  return html`<${Dialog} title=${`Roll back to revision ${revision}`} busy=${busy} onClose=${onClose}>
     <p class="muted">As it was after the ${change.kind.toLowerCase()} of ${fullTime(change.commit_time)}.</p>
     <form onSubmit=${rollBack}>
       ${then === undefined && problem === undefined && html`<p class="muted">Asking …</p>`}
@@ -110,7 +111,7 @@ export function RollbackDialog({ change, onClose }) {
       }
       <${ProblemText} problem=${problem} />
       <p class="actions">
-        <button type="button" onClick=${onClose}>Cancel</button>
+        <button type="button" disabled=${busy} onClick=${onClose}>Cancel</button>
         <button type="submit" class="primary" disabled=${busy || fields.length === 0}>Roll back</button>
       </p>
     </form>

@@ -60,7 +60,7 @@ export function SaveDialog({ onClose }) {
     }
   }
 
-  return html`<${Dialog} title="Review and save" onClose=${onClose}>
+  return html`<${Dialog} title="Review and save" busy=${busy} onClose=${onClose}>
     <${DiffList} differences=${differences(base, after, changed)} />
     ${
       masked.length > 0 &&
@@ -73,7 +73,7 @@ export function SaveDialog({ onClose }) {
       <${ReasonField} id="save-reason" value=${reason} onInput=${setReason} />
       <${ProblemText} problem=${problem} />
       <p class="actions">
-        <button type="button" onClick=${onClose}>Back</button>
+        <button type="button" disabled=${busy} onClick=${onClose}>Back</button>
         <button type="submit" class="primary" disabled=${busy || changed.length === 0}>
           ${busy ? 'Saving …' : `Save in ${namespace}`}
         </button>

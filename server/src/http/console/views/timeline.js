@@ -6,6 +6,7 @@ import { labelOf, LIMITS, MODES, show, STATES, stateText } from '../state/fields
 import { changes, live } from '../state/live.js';
 import { useObservable } from '../state/observable.js';
 import { theme } from '../state/theme.js';
+import { zoneText } from '../state/times.js';
 import { html, useEffect, useState } from '../vendor/preact.js';
 
 const SPANS = [
@@ -90,7 +91,7 @@ export function Timeline({ namespace }) {
     )}
     <p class="muted legend">
       <i class="line-effective" aria-hidden="true"></i> in force
-      <i class="line-base" aria-hidden="true"></i> base
+      <i class="line-base" aria-hidden="true"></i> base${` · times in ${zoneText()}`}
       ${course.isCut && html` · older changes are left out here`}
     </p>
   </section>`;

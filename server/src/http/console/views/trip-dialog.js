@@ -2,15 +2,17 @@ import { api } from '../api/policy-api.js';
 import { Dialog } from '../parts/dialog.js';
 import { ProblemText } from '../parts/problem-text.js';
 import { ReasonField } from '../parts/reason-field.js';
-import { live } from '../state/live.js';
+import { stateText } from '../state/fields.js';
+import { tell } from '../state/news.js';
 import { useObservable } from '../state/observable.js';
-import { requestIdFor } from '../state/save.js';
 import { session } from '../state/session.js';
 import { keepTyped, useTyped } from '../state/typed.js';
 import { html, useEffect, useRef, useState } from '../vendor/preact.js';
 import { Receipt } from './receipt.js';
 
 const NAME = 'circuit-breaker';
+/** Whoever has no answer after so long has to know that, in ms. */
+const LONGEST_MS = 5000;
 /** What the circuit breaker limits by itself; HALTED adds its trading state. */
 const BREAKER = {
   trading_state: 'REDUCE_ONLY',
@@ -29,7 +31,9 @@ const KINDS = [
 
 /** The stop: arm it, then trip it, then watch it reach everybody. */
 export function TripDialog({ onClose }) {
-  const { namespace, rights } = useObservable(session);
+  const { rights } = useObservable(session);
+  // What the title said stays what is stopped, also where a switch to another namespace is answered meanwhile.
+  const [namespace] = useState(() => session.get().namespace);
   const typedName = `trip:${namespace}`;
   const [form, setForm] = useTyped(typedName, { state: 'REDUCE_ONLY', reason: '' });
   const [armed, setArmed] = useState(false);
@@ -45,16 +49,20 @@ export function TripDialog({ onClose }) {
     const limits = { ...BREAKER, trading_state: form.state };
     const body = { name: NAME, limits, reason: form.reason.trim() };
     try {
-      const answer = await api.override(namespace, body, { id: requestIdFor([namespace, body]) });
+      // Without an id: a stop that is tried again has to act, not to be answered as the first one was.
+      const answer = await api.override(namespace, body, { signal: AbortSignal.timeout(LONGEST_MS) });
       keepTyped(typedName, undefined);
       setDone({
-        version: answer.version || live.get().version,
+        version: answer.version,
         since,
         pending: answer.status === 202,
-        state: form.state,
+        state: answer.data.policy.trading_state,
       });
     } catch (failed) {
       setProblem(failed);
+      // The sign-in takes the place of the dialog.
+      if (failed.status === 401)
+        tell(`The stop of ${namespace} did not go out: sign in, and stop again`, 'bad');
     }
     setBusy(false);
   }
@@ -62,7 +70,7 @@ export function TripDialog({ onClose }) {
   if (done !== undefined) {
     return html`<${Dialog} title="Stopped" tone="danger" onClose=${onClose}>
       <p>
-        <strong>${namespace}</strong> is ${done.state.replace('_', ' ')}.
+        <strong>${namespace}</strong> is ${stateText(done.state)}.
         ${done.pending && ' It is in force on this server; the store is away, and gets it when it returns.'}
       </p>
       ${rights.fleet && done.version && html`<${Receipt} namespace=${namespace} version=${done.version} since=${done.since} />`}
@@ -73,7 +81,7 @@ export function TripDialog({ onClose }) {
     event.preventDefault();
     if (hasReason) setArmed(true);
   };
-  return html`<${Dialog} title=${`Stop trading in ${namespace}`} tone="danger" onClose=${onClose}>
+  return html`<${Dialog} title=${`Stop trading in ${namespace}`} tone="danger" busy=${busy} onClose=${onClose}>
     <ol class="steps" aria-label="Steps">
       <li aria-current=${armed ? undefined : 'step'}>Arm</li>
       <li aria-current=${armed ? 'step' : undefined}>Trip</li>
@@ -104,7 +112,9 @@ export function TripDialog({ onClose }) {
           onInput=${(reason) => setForm({ ...form, reason })}
         />
       </fieldset>
-      <${ProblemText} problem=${problem} />
+      <${ProblemText} problem=${problem}>
+        <p><strong>Trading may not have stopped.</strong> Trying again does no harm.</p>
+      <//>
       ${
         armed
           ? html`<${TripButtons}

@@ -4,12 +4,20 @@ import { changes } from '../state/live.js';
 import { useEffect, useState } from '../vendor/preact.js';
 
 const PAGE = 50;
+/** How many stay while new ones come on top of those that were read. */
+const MOST = 1000;
 /** A page may be large. */
 const PACE = { soonMs: 150, everyMs: 2000 };
 
 /** The changes that a filter leaves, newest first, kept up to date; older ones by `more`. */
 export function useChanges(namespace, filter) {
-  const [state, setState] = useState({ pages: [], next: '', problem: undefined, isAsking: true });
+  const [state, setState] = useState({
+    pages: [],
+    next: '',
+    hasOlder: false,
+    problem: undefined,
+    isAsking: true,
+  });
   const query = {
     page_size: PAGE,
     actor: filter.actor.trim(),
@@ -25,7 +33,7 @@ export function useChanges(namespace, filter) {
       setState((before) => ({ ...before, isAsking: true }));
       try {
         const { data } = await api.history(namespace, query, signal);
-        setState((before) => joined(before, data, key));
+        if (!signal.aborted) setState((before) => joined(before, data, key));
       } catch (problem) {
         if (!signal.aborted) setState((before) => ({ ...before, problem, isAsking: false }));
       }
@@ -43,29 +51,40 @@ export function useChanges(namespace, filter) {
     setState((before) => ({ ...before, isAsking: true }));
     try {
       const { data } = await api.history(namespace, { ...query, page_token: state.next });
-      setState((before) => ({
-        ...before,
-        pages: [...before.pages, ...data.changes],
-        next: data.next_page_token,
-        problem: undefined,
-        isAsking: false,
-      }));
+      setState((before) => (before.key === key ? extended(before, data) : before));
     } catch (problem) {
-      setState((before) => ({ ...before, problem, isAsking: false }));
+      setState((before) => (before.key === key ? { ...before, problem, isAsking: false } : before));
     }
   };
   return { ...state, more };
 }
 
-/** Older pages that were read stay where the newest page still joins them. */
+/** Older changes behind those that are there. */
+function extended(before, { changes: older, next_page_token: next }) {
+  return {
+    ...before,
+    pages: [...before.pages, ...older],
+    next,
+    hasOlder: true,
+    problem: undefined,
+    isAsking: false,
+  };
+}
+
+/**
+ * Older pages that somebody has asked for stay where the newest page still joins them, and while they are not too many: a
+ * list that is looked at all day does not grow.
+ */
 function joined(before, { changes: newest, next_page_token: next }, key) {
   const kept =
-    before.key === key && newest.length > 0
+    before.key === key && before.hasOlder && newest.length > 0
       ? before.pages.slice(before.pages.findIndex(({ version }) => version === newest.at(-1).version) + 1)
       : [];
-  const isJoined = kept.length > 0 && kept.length < before.pages.length;
+  const isJoined =
+    kept.length > 0 && kept.length < before.pages.length && newest.length + kept.length <= MOST;
   return {
     key,
+    hasOlder: isJoined,
     pages: isJoined ? [...newest, ...kept] : newest,
     next: isJoined ? before.next : next,
     problem: undefined,
