@@ -131,7 +131,7 @@ describe('a watch by server-sent events', () => {
   it('is nothing that could be asked for without its body, or posted', async () => {
     for (const method of ['HEAD', 'POST']) {
       const { status, headers } = await http(server, method, '/api/policy/watch');
-      expect([status, headers['allow']], method).to.deep.equal([405, 'GET']);
+      expect([status, headers.allow], method).to.deep.equal([405, 'GET']);
     }
   });
 

@@ -54,7 +54,14 @@ describe('the metrics of a server', () => {
 
   it('count no read where a Get is refused', async () => {
     const server = await start();
-    await failure(ask(server.client, get, GetRequest.create({ view: 9 }), { 'x-policy-client': 'executor' }));
+    await failure(
+      ask(
+        server.client,
+        get,
+        { ...GetRequest.create(), ifVersionNot: { epoch: '', revision: 1 } },
+        { 'x-policy-client': 'executor' },
+      ),
+    );
     expect((await scrape(server)).labelValues('policy_reads_total', 'component')).to.deep.equal([]);
   });
 
