@@ -24,7 +24,7 @@ describe('the receipt of a stop', () => {
       override: (_, done) => done(null, OverrideResponse.fromPartial({ version, override })),
       get: (_, done) => done(null, GetResponse.fromPartial({ version, policy: { overrides: [override] } })),
       waitApplied: (_, done) =>
-        done(null, WaitAppliedResponse.fromPartial({ version, appliedEverywhere: true, members })),
+        done(null, WaitAppliedResponse.fromPartial({ appliedEverywhere: true, members })),
     });
     return keep(server, (it) => it.close()).address;
   }

@@ -180,7 +180,10 @@ describe('an override', () => {
 
     it('stops all the same where it gives no limits, whatever is stricter under the name', async () => {
       const engine = await startTrading();
-      const first = await engine.override({ limits: { maxPositions: 2, blockSymbols: ['BTC'] }, ttlMs: 60_000 });
+      const first = await engine.override({
+        limits: { maxPositions: 2, blockSymbols: ['BTC'] },
+        ttlMs: 60_000,
+      });
       const { override } = await engine.override();
       expect(override?.limits).to.deep.include({
         tradingState: TradingState.REDUCE_ONLY,
