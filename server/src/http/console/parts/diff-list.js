@@ -34,7 +34,7 @@ function Line({ of: { field, key, before, after, direction } }) {
       ${direction !== '' && html`<small class="direction ${direction}">${direction}</small>`}
     </span>
     <span role="cell" class="before">${sideText(field, key, before)}</span>
-    <span role="cell" class="after">${sideText(field, key, after)}</span>
+    <span role="cell" class="after ${direction}">${sideText(field, key, after)}</span>
   </div>`;
 }
 
