@@ -22,14 +22,14 @@ run: $(BUILT) ## start the server; settings come from the environment: POLICY_ST
 	@POLICY_LOG_FORMAT="$${POLICY_LOG_FORMAT:-pretty}" exec node server/dist/main.js
 
 test: $(BUILT) services ## run every test; takes Redis, PostgreSQL, Chromium and promtool from apt, or TEST_REDIS_URL and TEST_POSTGRES_URL
-	@tsx test/run-all.ts
+	@tsx test/run.ts
 
 check: $(PACKAGES) ## what needs no service: format, lint, types, contract, generated code, unit tests, embedded stores
 	@prettier --check --log-level warn .
 	@$(LOCK) tsc -b
 	@eslint --max-warnings 0 .
 	@$(MAKE) --no-print-directory contract generated
-	@mocha 'test/unit/**/*.test.ts' 'test/conformance/{memory,sqlite}*.test.ts'
+	@tsx test/run.ts unit conformance/memory conformance/sqlite
 
 bench: $(BUILT) services ## measure against a bare gRPC server, and against etcd where it is installed
 	@tsx test/bench/main.ts

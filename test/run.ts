@@ -3,12 +3,13 @@ import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
-// Runs every test, a process of mocha for each folder, as many at a time as there are processors. The folder that began
-// first is shown as it goes, the others when their turn comes. The last line is `N passed, N failed`, of all.
+// Runs every test, or those below the paths that are named (`unit conformance/memory`): a process of mocha for each folder, as
+// many at a time as there are processors. What began first is shown as it goes, the others when their turn comes. The last
+// line is `N passed, N failed`, of all.
 
 const TESTS = import.meta.dirname;
-/** Begun in this order, so that none of the long ones is left for the end. */
-const LONG = ['integration', 'faults', 'conformance', 'browser', 'unit', 'cli'];
+/** Folders, in this order, so that none that takes long is left for the end. */
+const LONG = ['integration', 'faults', 'unit/engine', 'conformance', 'browser', 'cli'];
 
 interface Outcome {
   readonly folder: string;
@@ -48,18 +49,24 @@ class Screen {
   }
 }
 
-function foldersWithTests(): string[] {
-  const folders = readdirSync(TESTS, { recursive: true, encoding: 'utf8' })
+/** The files of each folder. */
+function testsBelow(paths: readonly string[]): Map<string, string[]> {
+  const files = readdirSync(TESTS, { recursive: true, encoding: 'utf8' })
+    .map((path) => path.replaceAll('\\', '/'))
     .filter((path) => path.endsWith('.test.ts') && !path.includes('node_modules'))
-    .map((path) => path.split(/[\\/]/)[0] ?? '');
+    .filter((path) => paths.length === 0 || paths.some((below) => path.startsWith(below)))
+    .sort();
+  const folderOf = (path: string): string =>
+    LONG.find((long) => path.startsWith(`${long}/`)) ?? path.slice(0, path.indexOf('/'));
   const rank = (folder: string): number => (LONG.includes(folder) ? LONG.indexOf(folder) : LONG.length);
-  return [...new Set(folders)].sort((a, b) => rank(a) - rank(b));
+  const folders = [...new Set(files.map(folderOf))].sort((a, b) => rank(a) - rank(b));
+  return new Map(folders.map((folder) => [folder, files.filter((path) => folderOf(path) === folder)]));
 }
 
-function runFolder(folder: string, screen: Screen): Promise<Outcome> {
+function runTests(folder: string, files: readonly string[], screen: Screen): Promise<Outcome> {
   const place = screen.place();
   const colours = process.stdout.isTTY ? ['--color'] : [];
-  const mocha = spawn('mocha', [...colours, join(TESTS, folder, '**/*.test.ts')], {
+  const mocha = spawn('mocha', [...colours, ...files.map((file) => join(TESTS, file))], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
@@ -81,12 +88,12 @@ function runFolder(folder: string, screen: Screen): Promise<Outcome> {
   });
 }
 
-const folders = foldersWithTests();
+const waiting = [...testsBelow(process.argv.slice(2))];
 const screen = new Screen();
 const outcomes: Outcome[] = [];
 async function runNext(): Promise<void> {
-  for (let folder = folders.shift(); folder !== undefined; folder = folders.shift()) {
-    outcomes.push(await runFolder(folder, screen));
+  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+    outcomes.push(await runTests(...next, screen));
   }
 }
 await Promise.all(Array.from({ length: availableParallelism() }, runNext));
