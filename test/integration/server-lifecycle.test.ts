@@ -151,32 +151,43 @@ describe('a server process', () => {
     // Each of some ten commands is a program that starts.
     this.timeout(180_000);
 
-    /** @param variables What the text asks its reader to set. */
-    async function tryCommands(
+    /**
+     * Runs those that are printed and match, in their order.
+     * @param variables What the text asks its reader to set.
+     */
+    async function outputsOf(
       env: Readonly<Record<string, string>>,
+      which: RegExp,
       variables: NodeJS.ProcessEnv = {},
-    ): Promise<void> {
+    ): Promise<string[]> {
       const server = await spawnServer({ POLICY_LOG_FORMAT: 'pretty', ...env });
       await until(() => Promise.resolve(server.output.includes('What there is to call')));
       for (const name of Object.keys(variables)) expect(server.output).to.include(name);
-      const lines = server.output.split('\n').map((line) => line.trim());
-      const commands = lines.filter((line) => /^(npx|curl) /.test(line));
-      const list = /What there is to call: (.*)/.exec(server.output)?.[1];
+      const printed = server.output.matchAll(/^(?: {2}|What there is to call: )((?:npx|curl) .*)$/gm);
       const outputs: string[] = [];
-      for (const command of commands) outputs.push(await firstOutput(command, variables));
-      const listed = await firstOutput(list!, variables);
+      for (const [, command = ''] of printed) {
+        if (which.test(command)) outputs.push(await firstOutput(command, variables));
+      }
       await server.stop();
-      const answers = [
-        ...[/ answers .*\n.* ACTIVE /, / default \S+:1 /, /1 field changed/],
-        ...[/in force on 1 server/, /circuit-breaker is restored/, /RESTORE by /],
-        ...[/^\{"policy":/m, /"policy"/, /"patch"/],
-      ];
-      expect(outputs).to.have.lengthOf(answers.length);
-      answers.forEach((answer, i) => expect(outputs[i], commands[i]).to.match(answer));
-      expect(listed).to.include(`${PACKAGE}.PolicyService/Get`);
+      return outputs;
     }
 
-    it('where nobody has to prove anything', () => tryCommands({}));
+    function expectAnswers(outputs: readonly string[], answers: readonly RegExp[]): void {
+      expect(outputs).to.have.lengthOf(answers.length);
+      answers.forEach((answer, i) => expect(outputs[i]).to.match(answer));
+    }
+
+    /** One of each program: what proves who calls is the same in all of its commands. */
+    const EACH_PROGRAM = / status$|^curl|\/Get$|--list-methods/;
+    const OF_EACH_PROGRAM = [/ answers .*\n.* ACTIVE /, /^\{"policy":/m, /"policy"/, /PolicyService\/Get/];
+
+    it('where nobody has to prove anything', async () => {
+      expectAnswers(await outputsOf({}, /./), [
+        ...[/ answers .*\n.* ACTIVE /, / default \S+:1 /, /1 field changed/],
+        ...[/in force on 1 server/, /circuit-breaker is restored/, /RESTORE by /],
+        ...[/^\{"policy":/m, /"policy"/, /"patch"/, /PolicyService\/Get/],
+      ]);
+    });
 
     it('where callers have tokens', async () => {
       const { secured, settings } = await securedProcess();
@@ -185,7 +196,8 @@ describe('a server process', () => {
         POLICY_TOKEN: secured.issue('anna'),
       };
       await writeFile(variables.POLICY_TLS_CA, secured.authority.cert);
-      await tryCommands({ ...settings, POLICY_TOKENS: secured.files.tokens }, variables);
+      const env = { ...settings, POLICY_TOKENS: secured.files.tokens };
+      expectAnswers(await outputsOf(env, EACH_PROGRAM, variables), OF_EACH_PROGRAM);
     });
 
     it('where callers have certificates', async () => {
@@ -200,7 +212,8 @@ describe('a server process', () => {
       await writeFile(variables.POLICY_TLS_CA, secured.authority.cert);
       await writeFile(variables.POLICY_CLIENT_CERT, cert);
       await writeFile(variables.POLICY_CLIENT_KEY, key);
-      await tryCommands({ ...settings, POLICY_TLS_CLIENT_CA: secured.files.clientCa }, variables);
+      const env = { ...settings, POLICY_TLS_CLIENT_CA: secured.files.clientCa };
+      expectAnswers(await outputsOf(env, EACH_PROGRAM, variables), OF_EACH_PROGRAM);
     });
 
     async function securedProcess(): Promise<{ secured: Secured; settings: Record<string, string> }> {
