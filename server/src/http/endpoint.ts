@@ -5,7 +5,7 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { Context } from 'hono';
 
 import type { Identity } from '../engine/types.js';
-import { toPolicyError } from '../errors.js';
+import { ERRORS, toPolicyError } from '../errors.js';
 import type { MethodMeter } from '../requests/call-meter.js';
 import { ANONYMOUS } from '../requests/claimed-identity.js';
 import { type Answer, type HttpCall, ServedCall } from './http-call.js';
@@ -14,7 +14,7 @@ import { errorAnswer } from './http-error.js';
 import type { HttpIdentifier } from './http-identity.js';
 import { type Operation, type OperationId, parametersOf } from './operations.js';
 import { readQuery } from './query.js';
-import { headersOfRefusal, methodRefusal } from './refusals.js';
+import { commonHeaders, methodRefusal } from './refusals.js';
 import { header, requestIdOf } from './request-headers.js';
 import { readWatch } from './routes/watch.js';
 import { carryEvents } from './sse.js';
@@ -111,7 +111,7 @@ export class Endpoint {
     const options = readWatch(call);
     const namespace = call.namespace();
     const headers = {
-      ...commonHeaders(call),
+      ...commonHeaders(requestId, call.validForMs),
       'Content-Type': 'text/event-stream',
       // A proxy must not gather events.
       'X-Accel-Buffering': 'no',
@@ -121,13 +121,16 @@ export class Endpoint {
       headers,
       refuse: (error) => {
         const { status, headers: told, body } = errorAnswer(error, { at: 'query' });
-        outgoing.writeHead(status, { ...commonHeaders(call), ...told }).end(body);
+        outgoing.writeHead(status, { ...commonHeaders(requestId, call.validForMs), ...told }).end(body);
       },
       ended: (error) => {
         release();
-        if (error === undefined) this.#meter.ended(ABANDONED);
-        else this.#meter.failed(error, String(errorAnswer(error).status));
-        if (error !== undefined) this.#context.log.failed(this.#facts(incoming, requestId), error);
+        if (error === undefined) {
+          this.#meter.ended(ABANDONED);
+          return;
+        }
+        this.#meter.failed(error, String(ERRORS[error.reason].http));
+        this.#context.log.failed(this.#facts(incoming, requestId), error);
       },
     });
     release = this.#identifier.hold(incoming, identity, (error) => {
@@ -179,7 +182,7 @@ export class Endpoint {
     });
     const code = outgoing.destroyed ? ABANDONED : String(status);
     this.#meter.failed(error, code, performance.now() - started);
-    const common = call === undefined ? headersOfRefusal(requestId) : commonHeaders(call);
+    const common = commonHeaders(requestId, call?.validForMs);
     return new Response(body, { status, headers: Object.assign(common, headers) });
   }
 
@@ -209,14 +212,8 @@ interface FailedCall {
 
 function respond(call: HttpCall, { status = 200, body, headers }: Answer): Response {
   // Two objects spread into one would cost more than all else that is done for a GET.
-  return new Response(body, { status, headers: Object.assign(commonHeaders(call), headers) });
-}
-
-function commonHeaders({ validForMs, requestId }: HttpCall): Record<string, string> {
-  return {
-    'Content-Type': 'application/json',
-    'Cache-Control': 'no-store',
-    'X-Policy-Valid-For-Ms': String(validForMs),
-    'X-Request-Id': requestId,
-  };
+  return new Response(body, {
+    status,
+    headers: Object.assign(commonHeaders(call.requestId, call.validForMs), headers),
+  });
 }

@@ -21,7 +21,7 @@ import type { HttpContext } from './http-context.js';
 import { errorAnswer } from './http-error.js';
 import { createHttpIdentifier } from './http-identity.js';
 import { createOriginGuard } from './origin-guard.js';
-import { headersOfRefusal } from './refusals.js';
+import { commonHeaders } from './refusals.js';
 import { requestIdOf } from './request-headers.js';
 
 /** Time for requests under way when the server stops. */
@@ -143,7 +143,7 @@ function refuse(
   others.failed(error, String(status), 0);
   outgoing
     .writeHead(status, {
-      ...headersOfRefusal(requestIdOf(incoming)),
+      ...commonHeaders(requestIdOf(incoming)),
       ...headers,
       'Content-Length': Buffer.byteLength(body),
       Connection: 'close',

@@ -4,12 +4,12 @@ import { PolicyError } from '../errors.js';
 import { errorAnswer } from './http-error.js';
 import { requestIdOf } from './request-headers.js';
 
-/** What every answer says that has no namespace behind it. */
-export function headersOfRefusal(requestId: string): Record<string, string> {
+/** What every answer says; what it adds may be written into it. @param validForMs 0 where no namespace was reached. */
+export function commonHeaders(requestId: string, validForMs = 0): Record<string, string> {
   return {
     'Content-Type': 'application/json',
     'Cache-Control': 'no-store',
-    'X-Policy-Valid-For-Ms': '0',
+    'X-Policy-Valid-For-Ms': String(validForMs),
     'X-Request-Id': requestId,
   };
 }
@@ -21,7 +21,7 @@ export function refusal(
   more: Readonly<Record<string, string>> = {},
 ): Response {
   const { status, headers, body } = errorAnswer(error);
-  const common = headersOfRefusal(requestIdOf(incoming));
+  const common = commonHeaders(requestIdOf(incoming));
   return new Response(body, { status, headers: { ...common, ...headers, ...more } });
 }
 
