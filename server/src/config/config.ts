@@ -111,15 +111,14 @@ export function readConfig(argv: readonly string[], version: string, isTerminal:
   const tls = readTls(read);
   const auth = readAuth(read, tls);
   const authenticates = PROOFS.some((name) => isSaid(given[name]));
-  const address = read('grpcAddr', (text) => {
-    const parsed = parseAddress(text);
-    return { text, lacks: lacking(parsed, isSaid(given.tlsCert), authenticates, insecure) };
+  const parseListening = (text: string): { text: string; lacks: string | undefined } => ({
+    text,
+    lacks: lacking(parseAddress(text), isSaid(given.tlsCert), authenticates, insecure),
   });
-  const httpAddress = read('httpAddr', (text) => {
-    if (text === 'off') return { text, lacks: undefined };
-    const parsed = parseAddress(text);
-    return { text, lacks: lacking(parsed, isSaid(given.tlsCert), authenticates, insecure) };
-  });
+  const address = read('grpcAddr', parseListening);
+  const httpAddress = read('httpAddr', (text) =>
+    text === 'off' ? { text, lacks: undefined } : parseListening(text),
+  );
   const httpHosts = read('httpHosts', parseHosts);
   const store = read('store', parseStoreUrl);
   const maxEntries = read('logMaxChanges', parseLogChanges);
