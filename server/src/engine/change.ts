@@ -105,6 +105,14 @@ export function timestamp(micros: number): Timestamp {
   return { seconds, nanos: (micros - seconds * 1_000_000) * 1000 };
 }
 
+/** Whether two versions are the same. Undefined is none. */
+export function isSameVersion(
+  a: Pick<Head, 'epoch' | 'revision'> | undefined,
+  b: Pick<Head, 'epoch' | 'revision'>,
+): boolean {
+  return a?.epoch === b.epoch && a.revision === b.revision;
+}
+
 export function formatVersion({ epoch, revision }: Pick<Head, 'epoch' | 'revision'>): string {
   return `${epoch}:${String(revision)}`;
 }

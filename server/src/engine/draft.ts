@@ -14,7 +14,7 @@ import type { FieldName, Policy } from '../domain/policy.js';
 import { validateResult } from '../domain/validate.js';
 import { invalid, PolicyError } from '../errors.js';
 import type { Authorizer } from './access/authorizer.js';
-import { type Authorship, formatVersion, type ProposedChange, timestamp } from './change.js';
+import { type Authorship, formatVersion, isSameVersion, type ProposedChange, timestamp } from './change.js';
 import { Composer, type Part } from './composer.js';
 import type { Guard } from './guard.js';
 import type { FieldRevisions, Guarded } from './field-revisions.js';
@@ -217,7 +217,7 @@ export class Draft {
 
 /** Why the current version is not the expected one; undefined: it is. */
 function differing(expected: Version, current: Version): string | undefined {
-  if (expected.epoch === current.epoch && expected.revision === current.revision) return undefined;
+  if (isSameVersion(expected, current)) return undefined;
   return `the current version is ${formatVersion(current)}`;
 }
 

@@ -12,6 +12,7 @@ import type { Policy } from '../domain/policy.js';
 import type { PolicyStore } from '../store/store.js';
 import type { Access } from './access/access.js';
 import { GetBytes } from './bytes/get-bytes.js';
+import { isSameVersion } from './change.js';
 import { currentState } from './current-state.js';
 import type { EngineLog } from './engine-log.js';
 import type { EngineMeter } from './engine-meter.js';
@@ -225,9 +226,8 @@ export class ServedNamespace implements Namespace {
 
   #answer({ view, ifVersionNot }: GetQuery): Buffer {
     const { replica } = this.#journal;
-    const { epoch, revision } = replica.head;
     // What is pending changes the policy and not its version.
-    const isKnown = replica.isPlain && ifVersionNot?.epoch === epoch && ifVersionNot.revision === revision;
+    const isKnown = replica.isPlain && isSameVersion(ifVersionNot, replica.head);
     return isKnown ? this.#getBytes.notModified(replica) : this.current(view);
   }
 }

@@ -1,6 +1,7 @@
 import { ChangeKind, type HistoryEntry, type Version } from '@policystore/client/proto';
 
 import { FIELDS, type FieldName, type JsonObject } from '../domain/policy.js';
+import { isSameVersion } from '../engine/change.js';
 import type { Namespace } from '../engine/types.js';
 import { timeText } from './json/times.js';
 import { versionText } from './json/versions.js';
@@ -25,7 +26,7 @@ export async function lastAuthors(namespace: Namespace): Promise<Authors> {
     known.set(namespace, entry);
   }
   const { version } = namespace.state;
-  if (entry.at !== undefined && isSame(entry.at.version, version)) return entry.at.authors;
+  if (entry.at !== undefined && isSameVersion(entry.at.version, version)) return entry.at.authors;
   const mine = entry;
   mine.reading ??= read(namespace, mine.at).finally(() => {
     mine.reading = undefined;
@@ -45,7 +46,8 @@ async function read(namespace: Namespace, before: Known | undefined): Promise<Kn
     for (const { change, fields } of page.entries) {
       if (change?.version === undefined) continue;
       newest ??= change.version;
-      if (before !== undefined && isSame(change.version, before.version)) return merge(newest, found, before);
+      if (before !== undefined && isSameVersion(change.version, before.version))
+        return merge(newest, found, before);
       for (const { field } of fields) found[field as FieldName] ??= authorOf(change);
     }
     pageToken = page.nextPageToken;
@@ -74,8 +76,4 @@ function authorOf(change: NonNullable<HistoryEntry['change']>): JsonObject {
 
 function changesSince({ epoch, revision }: Version, { state: { version } }: Namespace): number {
   return version.epoch === epoch ? version.revision - revision : PAGE;
-}
-
-function isSame(a: Version, b: Version): boolean {
-  return a.epoch === b.epoch && a.revision === b.revision;
 }

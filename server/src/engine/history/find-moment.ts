@@ -2,7 +2,7 @@ import type { Version } from '@policystore/client/proto';
 
 import { PolicyError } from '../../errors.js';
 import type { LogEntry } from '../../store/store.js';
-import { decodeEntry, formatVersion } from '../change.js';
+import { decodeEntry, formatVersion, isSameVersion } from '../change.js';
 import type { RevisionName } from '../types.js';
 import { type LogReader, LogRewritten, type Place } from './log-reader.js';
 
@@ -108,8 +108,7 @@ function beforeTheLog(what: string, oldest: LogEntry): PolicyError {
 async function refusePutBack(log: LogReader, held: Place, version: Version): Promise<void> {
   let searched = 0;
   for await (const { change, ...place } of log.newestFirst(await log.newest(held))) {
-    const { epoch, revision } = change.origin?.version ?? {};
-    if (epoch === version.epoch && revision === version.revision) {
+    if (isSameVersion(change.origin?.version, version)) {
       throw new PolicyError(
         'EPOCH_UNKNOWN',
         `the store lost ${formatVersion(version)}, and it was put back as ${formatVersion(place)}: ask for that`,

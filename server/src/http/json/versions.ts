@@ -1,9 +1,11 @@
 import type { Version } from '@policystore/client/proto';
 
-export function versionText({ epoch, revision }: Version): string;
+import { formatVersion } from '../../engine/change.js';
+
+export function versionText(version: Version): string;
 export function versionText(version: Version | undefined): string | null;
 export function versionText(version: Version | undefined): string | null {
-  return version === undefined ? null : `${version.epoch}:${String(version.revision)}`;
+  return version === undefined ? null : formatVersion(version);
 }
 
 /** Undefined: it is no version. */
