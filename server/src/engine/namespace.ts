@@ -80,6 +80,8 @@ export class ServedNamespace implements Namespace {
   readonly name: string;
   readonly #journal: Journal;
   readonly #lease: Lease;
+  /** Made once for each state, since every REST answer is made of it. */
+  #state: CurrentState | undefined;
   readonly #getBytes: GetBytes;
   readonly #writeLimiter: WriteLimiter;
   readonly #writer: Writer;
@@ -144,7 +146,9 @@ export class ServedNamespace implements Namespace {
   }
 
   get state(): CurrentState {
-    return currentState(this.#journal.replica);
+    const { replica } = this.#journal;
+    if (this.#state?.key !== replica.state) this.#state = currentState(replica);
+    return this.#state;
   }
 
   get validForMs(): number {
