@@ -1,21 +1,15 @@
 // The process that makes the load and holds the watchers: `fork`ed by the benchmark, which sends it Commands.
 import { performance } from 'node:perf_hooks';
 
-import { percentile } from '../measure/statistics.js';
 import { Connection } from './connection.js';
-import type { Command, Reply, Slots, Window } from './messages.js';
+import type { Command, Reply, Slots } from './messages.js';
+import { fail, find, measure, serveCommands } from './serve-commands.js';
 import { Slot } from './slot.js';
 import { Watchers } from './watchers.js';
 
 const targets = new Map<string, Connection[]>();
 const loads = new Map<string, readonly Slot[]>();
 const watcherGroups = new Map<string, Watchers>();
-
-/** Rejects when a connection or a call fails; what is measured then means nothing. */
-let reject: (error: Error) => void = () => undefined;
-const fail = (error: Error): void => {
-  reject(error);
-};
 
 async function execute(command: Command): Promise<Reply> {
   switch (command.kind) {
@@ -105,33 +99,4 @@ function slotsOn(connections: readonly Connection[], slots: Slots): Slot[] {
   });
 }
 
-async function measure(work: (record: (ms: number) => void) => Promise<void>): Promise<Window> {
-  const times: number[] = [];
-  const cpu = process.cpuUsage();
-  const started = performance.now();
-  await work((ms) => times.push(ms));
-  const seconds = (performance.now() - started) / 1000;
-  const { user, system } = process.cpuUsage(cpu);
-  return {
-    requests: times.length,
-    seconds,
-    p50: percentile(times, 0.5),
-    p99: percentile(times, 0.99),
-    generatorCpu: (user + system) / 1e6,
-  };
-}
-
-function find<Value>(map: ReadonlyMap<string, Value>, name: string): Value {
-  const value = map.get(name);
-  if (value === undefined) throw new Error(`the load generator does not know ${name}`);
-  return value;
-}
-
-process.on('message', (command: Command) => {
-  const failed = new Promise<never>((_resolve, rejectFailed) => (reject = rejectFailed));
-  Promise.race([execute(command), failed]).then(
-    (reply: Reply) => process.send?.(reply),
-    (error: unknown) => process.send?.({ kind: 'failed', message: String(error) } satisfies Reply),
-  );
-});
-process.once('disconnect', () => process.exit());
+serveCommands(execute);

@@ -2,10 +2,10 @@
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 
-import { percentile } from '../measure/statistics.js';
 import { HttpConnection, openStream } from './http-connection.js';
 import type { HttpCommand } from './http-messages.js';
-import type { Reply, Window } from './messages.js';
+import type { Reply } from './messages.js';
+import { fail, find, measure, serveCommands } from './serve-commands.js';
 
 /** So many connections are made at once. */
 const AT_ONCE = 50;
@@ -29,12 +29,6 @@ const NOTHING: Load = {
 };
 const loads = new Map<string, Load>();
 
-/** Rejects when a connection or a call fails; what is measured then means nothing. */
-let reject: (error: Error) => void = () => undefined;
-const fail = (error: Error): void => {
-  reject(error);
-};
-
 async function execute(command: HttpCommand): Promise<Reply> {
   switch (command.kind) {
     case 'connect': {
@@ -49,19 +43,19 @@ async function execute(command: HttpCommand): Promise<Reply> {
     case 'run':
       return {
         kind: 'window',
-        window: await measure((record) => run(find(command.load), command.ms, record)),
+        window: await measure((record) => run(find(loads, command.load), command.ms, record)),
       };
     case 'watch':
       loads.set(command.load, { ...NOTHING, streams: [] });
-      await watch(find(command.load), command);
+      await watch(find(loads, command.load), command);
       return { kind: 'done' };
     case 'fan-out':
       return {
         kind: 'window',
-        window: await measure((record) => fanOut(find(command.load), command.ms, record)),
+        window: await measure((record) => fanOut(find(loads, command.load), command.ms, record)),
       };
     case 'disconnect': {
-      const { connections, streams } = find(command.load);
+      const { connections, streams } = find(loads, command.load);
       for (const connection of connections) connection.close();
       for (const stream of streams) stream.destroy();
       loads.delete(command.load);
@@ -132,33 +126,4 @@ function next(load: Load): string {
   return load.requests[load.sent++ % load.requests.length] ?? '';
 }
 
-async function measure(work: (record: (ms: number) => void) => Promise<void>): Promise<Window> {
-  const times: number[] = [];
-  const cpu = process.cpuUsage();
-  const started = performance.now();
-  await work((ms) => times.push(ms));
-  const seconds = (performance.now() - started) / 1000;
-  const { user, system } = process.cpuUsage(cpu);
-  return {
-    requests: times.length,
-    seconds,
-    p50: percentile(times, 0.5),
-    p99: percentile(times, 0.99),
-    generatorCpu: (user + system) / 1e6,
-  };
-}
-
-function find(name: string): Load {
-  const load = loads.get(name);
-  if (load === undefined) throw new Error(`the load generator does not know ${name}`);
-  return load;
-}
-
-process.on('message', (command: HttpCommand) => {
-  const failed = new Promise<never>((_resolve, rejectFailed) => (reject = rejectFailed));
-  Promise.race([execute(command), failed]).then(
-    (reply: Reply) => process.send?.(reply),
-    (error: unknown) => process.send?.({ kind: 'failed', message: String(error) } satisfies Reply),
-  );
-});
-process.once('disconnect', () => process.exit());
+serveCommands(execute);

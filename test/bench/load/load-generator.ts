@@ -1,8 +1,7 @@
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import { forkLoad } from './forked.js';
+import type { Call, Command, Reached, Slots, Window } from './messages.js';
 
-import type { Call, Command, Reached, Reply, Slots, Window } from './messages.js';
+type Measured = Extract<Command, { kind: 'run' | 'fan-out' }>;
 
 /** The load generator: a process of its own, so that the load costs the server nothing but its requests. */
 export interface LoadGenerator {
@@ -23,30 +22,7 @@ export interface LoadGenerator {
 }
 
 export function startLoadGenerator(): LoadGenerator {
-  const child = fork(fileURLToPath(new URL('generator.ts', import.meta.url)), {
-    execArgv: ['--import=tsx'],
-    serialization: 'advanced',
-  });
-  const ended = once(child, 'exit');
-
-  async function ask(command: Command): Promise<Reply> {
-    const gone = ended.then(() => {
-      throw new Error('the load generator has ended');
-    });
-    const answered = once(child, 'message').then(([reply]) => reply as Reply);
-    child.send(command);
-    const reply = await Promise.race([answered, gone]);
-    if (reply.kind === 'failed') throw new Error(reply.message);
-    return reply;
-  }
-  async function tell(command: Command): Promise<void> {
-    await ask(command);
-  }
-  async function measure(command: Command): Promise<Window> {
-    const reply = await ask(command);
-    if (reply.kind !== 'window') throw new Error('the load generator did not measure');
-    return reply.window;
-  }
+  const { tell, measure, close } = forkLoad<Exclude<Command, Measured>, Measured>('generator.ts');
   return {
     connect: (target, { port, security }, connections) =>
       tell({ kind: 'connect', target, server: { port, security }, connections }),
@@ -55,9 +31,6 @@ export function startLoadGenerator(): LoadGenerator {
     watch: (watchers, target, call, streams) => tell({ kind: 'watch', watchers, target, call, streams }),
     run: (load, ms) => measure({ kind: 'run', load, ms }),
     fanOut: (watchers, load, ms) => measure({ kind: 'fan-out', watchers, load, ms }),
-    async close() {
-      if (child.connected) child.disconnect();
-      await ended;
-    },
+    close,
   };
 }
