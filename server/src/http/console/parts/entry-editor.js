@@ -6,6 +6,7 @@ import { mayChange, session } from '../state/session.js';
 import { useTyped } from '../state/typed.js';
 import { html } from '../vendor/preact.js';
 import { FieldFrame } from './field-frame.js';
+import { SignButton } from './sign-button.js';
 
 const SHOWN = 200;
 
@@ -46,20 +47,18 @@ export function EntryEditor(props) {
           ${
             may &&
             (isTouched
-              ? html`<button
-                  type="button"
-                  class="quiet icon"
-                  onClick=${() => undoEntry(namespace, field, name)}
-                >
-                  <span aria-hidden="true">↺</span><span class="sr">Undo ${name}</span>
-                </button>`
-              : html`<button
-                  type="button"
-                  class="quiet icon"
-                  onClick=${() => removeEntry(namespace, field, name, base)}
-                >
-                  <span aria-hidden="true">✕</span><span class="sr">Remove ${name}</span>
-                </button>`)
+              ? html`<${SignButton}
+                sign="↺"
+                says=${`Undo ${name}`}
+                look="quiet icon"
+                onPress=${() => undoEntry(namespace, field, name)}
+              />`
+              : html`<${SignButton}
+                sign="✕"
+                says=${`Remove ${name}`}
+                look="quiet icon"
+                onPress=${() => removeEntry(namespace, field, name, base)}
+              />`)
           }
         </li>`;
       })}

@@ -6,6 +6,7 @@ import { useTyped } from '../state/typed.js';
 import { check } from '../state/validate.js';
 import { html, useState } from '../vendor/preact.js';
 import { FieldFrame } from './field-frame.js';
+import { SignButton } from './sign-button.js';
 
 const SHOWN = 80;
 
@@ -43,12 +44,16 @@ export function ListEditor(props) {
             ${
               mayChange(rights, field) &&
               (gone.has(name)
-                ? html`<button type="button" onClick=${() => addNames(namespace, field, [name], base)}>
-                    <span aria-hidden="true">↺</span><span class="sr">Keep ${name}</span>
-                  </button>`
-                : html`<button type="button" onClick=${() => removeName(namespace, field, name, base)}>
-                    <span aria-hidden="true">✕</span><span class="sr">Remove ${name}</span>
-                  </button>`)
+                ? html`<${SignButton}
+                  sign="↺"
+                  says=${`Keep ${name}`}
+                  onPress=${() => addNames(namespace, field, [name], base)}
+                />`
+                : html`<${SignButton}
+                  sign="✕"
+                  says=${`Remove ${name}`}
+                  onPress=${() => removeName(namespace, field, name, base)}
+                />`)
             }
           </li>`,
       )}
@@ -56,9 +61,11 @@ export function ListEditor(props) {
         (name) =>
           html`<li key=${`+${name}`} class="chip coming">
             <span>${name}</span>
-            <button type="button" onClick=${() => removeName(namespace, field, name, base)}>
-              <span aria-hidden="true">✕</span><span class="sr">Do not add ${name}</span>
-            </button>
+            <${SignButton}
+              sign="✕"
+              says=${`Do not add ${name}`}
+              onPress=${() => removeName(namespace, field, name, base)}
+            />
           </li>`,
       )}
     </ul>

@@ -1,4 +1,5 @@
 import { Ranking, byScore } from '../parts/ranking.js';
+import { SignButton } from '../parts/sign-button.js';
 import { Windowed } from '../parts/windowed.js';
 import { discardDrafts, draftOf, removeEntry, typeEntry, undoEntry } from '../state/drafts.js';
 import { judgeAll } from '../state/judge.js';
@@ -114,20 +115,18 @@ function Row({ name, score, raw, isGoing, may, namespace, base }) {
         }
         ${
           isTouched || editing
-            ? html`<button
-                type="button"
-                class="quiet icon"
-                onClick=${() => (setEditing(false), undoEntry(namespace, FIELD, name))}
-              >
-                <span aria-hidden="true">↺</span><span class="sr">Undo ${name}</span>
-              </button>`
-            : html`<button
-                type="button"
-                class="quiet icon"
-                onClick=${() => removeEntry(namespace, FIELD, name, base)}
-              >
-                <span aria-hidden="true">✕</span><span class="sr">Remove ${name}</span>
-              </button>`
+            ? html`<${SignButton}
+              sign="↺"
+              says=${`Undo ${name}`}
+              look="quiet icon"
+              onPress=${() => (setEditing(false), undoEntry(namespace, FIELD, name))}
+            />`
+            : html`<${SignButton}
+              sign="✕"
+              says=${`Remove ${name}`}
+              look="quiet icon"
+              onPress=${() => removeEntry(namespace, FIELD, name, base)}
+            />`
         }
       </span>`
     }`;
