@@ -1,27 +1,13 @@
 import { expect } from 'chai';
 
 import { closeAfterEach } from '../support/closing.js';
-import { http, type HttpAnswer, type Sent } from '../support/http.js';
-import { startServer, type TestServer } from '../support/server.js';
-
-type Policy = Record<string, unknown>;
+import { http } from '../support/http.js';
+import { type PolicyAnswer, policyOf, restServer } from '../support/rest-server.js';
+import { startServer } from '../support/server.js';
 
 describe('REST', () => {
   const keep = closeAfterEach();
-  let server: TestServer;
-  beforeEach(async () => {
-    server = keep(await startServer(), (it) => it.close());
-  });
-
-  const call = (method: string, path: string, sent?: Sent): Promise<HttpAnswer> =>
-    http(server, method, `/api/policy${path}`, sent);
-  const patch = (body: unknown, headers: Record<string, string> = {}): Promise<HttpAnswer> =>
-    call('PATCH', '', { body, headers });
-  const policyOf = ({ json, text }: HttpAnswer): Policy => {
-    expect(json, text).to.have.property('policy');
-    return (json as { policy: Policy }).policy;
-  };
-  const policy = async (path = ''): Promise<Policy> => policyOf(await call('GET', path));
+  const { call, patch, policy } = restServer();
 
   describe('a PATCH', () => {
     it('replaces scalars and lists, merges maps and structs, and removes what is null in them', async () => {
@@ -128,7 +114,7 @@ describe('REST', () => {
 
   it('writes times without a suffix where the first API did, and with one elsewhere', async () => {
     const { json } = await call('GET', '');
-    const { policy: shown, timestamp } = json as { policy: Policy; timestamp: string };
+    const { policy: shown, timestamp } = json as { policy: PolicyAnswer; timestamp: string };
     for (const time of [shown['last_updated'], timestamp]) expect(time).to.match(/^\d{4}-.*T.*\.\d{6}$/);
     const { json: elsewhere } = await call('GET', '/overrides');
     expect((elsewhere as { timestamp: string }).timestamp).to.match(/\.\d{6}Z$/);
@@ -201,162 +187,12 @@ describe('REST', () => {
     expect(authors.json).to.have.nested.property('fields.risk_mode.actor', 'system');
   });
 
-  it('answers the authors anew after each change, also of an earlier field', async () => {
-    const author = async (field: string): Promise<unknown> =>
-      ((await call('GET', '/authors')).json as { fields: Record<string, { version: string } | null> }).fields[
-        field
-      ]?.version;
-    for (const [i, field] of ['max_positions', 'max_risk_per_trade', 'max_positions'].entries()) {
-      await patch({ [field]: (i + 20) / (field === 'max_positions' ? 1 : 100) });
-      expect(await author(field)).to.match(new RegExp(`:${String(i + 2)}$`));
-    }
-    expect(await author('max_risk_per_trade')).to.match(/:3$/);
-  });
-
   it('echoes the id of a request, and makes one where there is none that can be used', async () => {
     const { headers } = await call('GET', '', { headers: { 'x-request-id': 'abc-1' } });
     expect(headers['x-request-id']).to.equal('abc-1');
     const other = await call('GET', '/nothing', { headers: { 'x-request-id': 'a b' } });
     expect(other.headers['x-request-id']).to.match(/^[\da-f-]{36}$/);
     for (const told of [headers, other.headers]) expect(told).to.have.property('x-policy-valid-for-ms');
-  });
-
-  describe('an override', () => {
-    const trip = (body: unknown): Promise<HttpAnswer> => call('POST', '/overrides', { body });
-
-    it('tightens until it is restored, and shows what it hides', async () => {
-      await patch({ allowed_symbols: ['BTC', 'ETH'], max_positions: 20 });
-      const { json, headers } = await trip({
-        name: 'ban',
-        limits: { block_symbols: ['BTC', 'X'] },
-        reason: 'delisted',
-      });
-      expect(json).to.deep.nested.include({ 'override.limits': { block_symbols: ['BTC', 'X'] } });
-      expect(json).to.deep.nested.include({ 'policy.allowed_symbols': ['ETH'] });
-      expect(headers.etag).to.match(/:3"$/);
-      expect(await policy('?view=base')).to.deep.include({ allowed_symbols: ['BTC', 'ETH'] });
-
-      const blind = await patch({ allowed_symbols: ['ETH'] });
-      expect([blind.status, blind.headers['x-policy-error']]).to.deep.equal([409, 'FIELD_MASKED']);
-      const base = await call('GET', '?view=base');
-      const sighted = await patch({ allowed_symbols: ['X'] }, { 'if-match': String(base.headers.etag) });
-      expect(sighted.headers['x-policy-masked-fields']).to.equal('allowed_symbols');
-      expect(policyOf(sighted)).to.deep.include({ allowed_symbols: [] });
-
-      const restored = await call('DELETE', '/overrides/ban', { headers: { 'x-policy-reason': 'over' } });
-      expect(policyOf(restored)).to.deep.include({ allowed_symbols: ['X'], overrides: [] });
-      expect((await call('DELETE', '/overrides/ban')).status).to.equal(404);
-    });
-
-    it('is the circuit breaker where only a reason is given, and ends by itself after a ttl', async () => {
-      const { json } = await trip({ reason: 'crash', ttl_seconds: 3600 });
-      expect(json).to.have.nested.property('override.name', 'circuit-breaker');
-      expect(json).to.have.nested.property('policy.trading_state', 'REDUCE_ONLY');
-      const { since, until } = (json as { override: Record<string, string> }).override;
-      expect(Date.parse(until!) - Date.parse(since!)).to.be.closeTo(3_600_000, 1);
-    });
-
-    it('needs a reason, in its body or in the header', async () => {
-      const { status, json } = await trip({});
-      expect(status).to.equal(422);
-      expect(json).to.deep.equal({
-        detail: [{ loc: ['body', 'reason'], msg: 'is required: say why', type: 'missing' }],
-      });
-      const headers = { 'x-policy-reason': 'crash' };
-      expect((await call('POST', '/overrides', { body: {}, headers })).status).to.equal(200);
-    });
-
-    const wrong: [what: string, body: object, loc: unknown[], type: string][] = [
-      [
-        'a limit that there is not',
-        { limits: { max_postions: 3 } },
-        ['limits', 'max_postions'],
-        'extra_forbidden',
-      ],
-      ['a key that there is not', { ttl: 5 }, ['ttl'], 'extra_forbidden'],
-      [
-        'a limit of another type',
-        { limits: { block_symbols: 'BTC' } },
-        ['limits', 'block_symbols'],
-        'type_error',
-      ],
-      [
-        'a name of another type',
-        { limits: { block_symbols: [1] } },
-        ['limits', 'block_symbols', 0],
-        'type_error',
-      ],
-      ['limits that are none', { limits: [] }, ['limits'], 'type_error'],
-      ['nothing that limits', { limits: {} }, ['limits'], 'value_error'],
-      [
-        'a state that there is not',
-        { limits: { trading_state: 'STOP' } },
-        ['limits', 'trading_state'],
-        'value_error',
-      ],
-      ['a name that may not be', { name: '__proto__' }, ['name'], 'value_error'],
-      ['a ttl of another type', { ttl_seconds: '5' }, ['ttl_seconds'], 'type_error'],
-    ];
-    for (const [what, body, loc, type] of wrong) {
-      it(`is refused with ${what}`, async () => {
-        const { status, json, text } = await trip({ reason: 'a test', ...body });
-        expect(status, text).to.equal(422);
-        expect(json, text).to.deep.nested.include({
-          'detail[0].loc': ['body', ...loc],
-          'detail[0].type': type,
-        });
-      });
-    }
-  });
-
-  describe('the past', () => {
-    it('is answered by revision and by time, and can be gone back to in part', async () => {
-      await patch({ max_positions: 6, risk_mode: 'DEFENSIVE' });
-      const { json: second } = await call('GET', '/history/2');
-      const time = (second as { change: { commit_time: string } }).change.commit_time;
-      await patch({ max_positions: 7, risk_mode: 'NORMAL' });
-      const { json: then } = await call('GET', `/history/at?time=${encodeURIComponent(time)}`);
-      for (const state of [second, then]) {
-        expect(state).to.nested.include({ 'policy.max_positions': 6, 'effective.risk_mode': 'DEFENSIVE' });
-      }
-      const back = await call('POST', '/rollback/2', { body: { fields: ['risk_mode'] } });
-      expect(policyOf(back)).to.include({ max_positions: 7, risk_mode: 'DEFENSIVE' });
-      expect((await call('GET', '/history/99')).status).to.equal(404);
-      for (const revision of ['0', '-1', 'x', '1.5']) {
-        expect((await call('GET', `/history/${revision}`)).status, revision).to.equal(422);
-      }
-    });
-
-    it('is listed in pages, by actor, field, kind and time', async () => {
-      for (let i = 0; i < 5; i++)
-        await patch({ max_positions: 10 + i }, { 'x-policy-client': `actor${String(i % 2)}` });
-      await patch({ opp_rankings: { BTC: 0.5 } });
-      const versions = async (query: string): Promise<number[]> => {
-        const { json, text } = await call('GET', `/history?${query}`);
-        expect(json, text).to.have.property('changes');
-        return (json as { changes: { version: string }[] }).changes.map(({ version }) =>
-          Number(version.split(':')[1]),
-        );
-      };
-      expect(await versions('actor=actor1')).to.deep.equal([5, 3]);
-      expect(await versions('fields=opp_rankings,risk_mode')).to.deep.equal([7, 1]);
-      expect(await versions('kinds=CREATE')).to.deep.equal([1]);
-      expect(await versions('from=2999-01-01T00:00:00Z')).to.deep.equal([]);
-      const { json } = await call('GET', '/history?page_size=3');
-      const { next_page_token: token } = json as { next_page_token: string };
-      expect(await versions(`page_size=3&page_token=${encodeURIComponent(token)}`)).to.deep.equal([4, 3, 2]);
-      const odd = [
-        'kinds=FOO',
-        'fields=foo',
-        'from=yesterday',
-        'from=2026-02-31',
-        'page_size=x',
-        'page_size=501',
-      ];
-      for (const query of odd) {
-        expect((await call('GET', `/history?${query}`)).status, query).to.equal(422);
-      }
-    });
   });
 
   it('serves each namespace by itself', async () => {
