@@ -9,11 +9,11 @@ import { expect } from 'chai';
 import ts from 'typescript';
 
 import { closeAfterEach } from '../support/closing.js';
+import { installPacked } from '../support/npm-project.js';
 import { startServer } from '../support/server.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 
 const run = promisify(execFile);
-const PACKAGE = fileURLToPath(new URL('../../clients/typescript', import.meta.url));
 const TSC = fileURLToPath(new URL('../../node_modules/typescript/bin/tsc', import.meta.url));
 
 const PROGRAM = `
@@ -59,17 +59,6 @@ describe('the package of the client', function () {
   const keep = closeAfterEach();
   const project = temporaryDirectory();
 
-  function npm(...args: string[]): Promise<{ stdout: string }> {
-    const quietly = [
-      '--ignore-scripts',
-      '--no-audit',
-      '--no-fund',
-      '--no-update-notifier',
-      '--loglevel=error',
-    ];
-    return run('npm', [...args, ...quietly], { cwd: project.path });
-  }
-
   function write(name: string, content: unknown): void {
     const text = typeof content === 'string' ? content : JSON.stringify(content);
     writeFileSync(join(project.path, name), text);
@@ -81,12 +70,10 @@ describe('the package of the client', function () {
     write('tsconfig.json', TSCONFIG);
     write('program.ts', PROGRAM);
 
-    const packed = JSON.parse((await npm('pack', PACKAGE, '--json')).stdout) as [
-      { filename: string; files: { path: string }[] },
-    ];
-    await npm('install', '--prefer-offline', join(project.path, packed[0].filename));
+    const [packed] = await installPacked(project.path, ['typescript']);
+    const { files } = packed!;
 
-    const others = packed[0].files.filter(({ path }) => !/^dist\/.*\.(js|d\.ts|js\.map)$/.test(path));
+    const others = files.filter(({ path }) => !/^dist\/.*\.(js|d\.ts|js\.map)$/.test(path));
     expect(['package.json', 'README.md', 'LICENSE']).to.include.members(others.map(({ path }) => path));
     const modules = join(project.path, 'node_modules');
     expect(readdirSync(join(modules, '@policystore'))).to.deep.equal(['client']);
@@ -94,7 +81,7 @@ describe('the package of the client', function () {
       readFileSync(join(modules, '@policystore/client/package.json'), 'utf8'),
     ) as { dependencies: Record<string, string> };
     expect(dependencies).to.have.all.keys('@bufbuild/protobuf', '@grpc/grpc-js');
-    const compiled = packed[0].files.filter(({ path }) => /\.(js|d\.ts)$/.test(path));
+    const compiled = files.filter(({ path }) => /\.(js|d\.ts)$/.test(path));
     const imported = compiled.flatMap(({ path }) => importedBy(join(modules, '@policystore/client', path)));
     expect([...new Set(imported)]).to.have.members(Object.keys(dependencies));
     await run(process.execPath, [TSC, '--project', project.path]);
